@@ -1,0 +1,182 @@
+"""MySQL and MariaDB through asyncmy, and PyMySQL in the migrations, from the same URL."""
+
+import re
+import ssl
+from asyncio import timeout
+from pathlib import Path
+from typing import Any
+
+import asyncmy
+from sqlalchemy import URL, Engine, MetaData, NullPool, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+SCHEMES = {"mysql", "mariadb"}
+EXAMPLE_URL = "mysql://user:password@localhost:3306/name"
+DEFAULT_URL: Any = None
+#: Whether a migration that fails leaves nothing behind.
+TRANSACTIONAL_DDL = False
+
+PARAMETERS = {"charset", "unix_socket"}
+TLS_PARAMETERS = {"ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity"}
+# Strict, whatever the server's default is, and with backslash escapes, which the driver counts
+# on for bytes. Times without a zone are UTC.
+SET_UP = "SET SESSION sql_mode = 'TRADITIONAL,ONLY_FULL_GROUP_BY', time_zone = '+00:00'"
+
+
+def parse_url(value: Any, _: Path) -> URL:
+    """Raise ValueError with a sentence that never shows the URL, which may hold a password."""
+    if not value:
+        raise ValueError(f"is not set; it looks like {EXAMPLE_URL}")
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            f"is not a database URL; it looks like {EXAMPLE_URL}, with special characters in the"
+            " password percent-encoded"
+        ) from None
+    if url.drivername.partition("+")[0] not in SCHEMES:
+        raise ValueError(f"is not a MySQL or MariaDB URL; it looks like {EXAMPLE_URL}")
+    if not url.database:
+        raise ValueError(f"names no database; it looks like {EXAMPLE_URL}")
+    if unknown := sorted(url.query.keys() - PARAMETERS - TLS_PARAMETERS):
+        known = ", ".join(sorted(PARAMETERS | TLS_PARAMETERS))
+        raise ValueError(f"has an unknown parameter {unknown[0]}; known are {known}")
+    return url.set(drivername=url.get_backend_name())
+
+
+def create_engines(url: URL, size: int, **options: Any) -> tuple[AsyncEngine, AsyncEngine]:
+    url, connect = connection_arguments(url)
+    url = url.set(drivername=f"{url.get_backend_name()}+asyncmy")
+    options |= {
+        "connect_args": connect | {"async_creator_fn": connect_in_time},
+        "pool_size": size,
+        "max_overflow": 0,
+        "pool_reset_on_return": None,
+    }
+    writer = create_async_engine(url, **options)
+    options |= {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+    reader = create_async_engine(url, **options)
+    event.listen(writer.sync_engine, "connect", set_up)
+    event.listen(writer.sync_engine, "reset", roll_back)
+    event.listen(reader.sync_engine, "connect", set_up_read_only)
+    return writer, reader
+
+
+async def connect_in_time(**kwargs: Any) -> asyncmy.Connection:
+    """The driver's own connect_timeout ends with TCP's handshake; the server's may never come."""
+    try:
+        async with timeout(kwargs["connect_timeout"]):
+            return await asyncmy.connect(**kwargs)
+    except TimeoutError:
+        raise asyncmy.errors.OperationalError(2013, "The server does not answer") from None
+
+
+def set_up(connection: Any, _: Any) -> None:
+    run(connection, SET_UP)
+
+
+def set_up_read_only(connection: Any, _: Any) -> None:
+    run(connection, SET_UP, "SET SESSION TRANSACTION READ ONLY")
+
+
+def roll_back(connection: Any, _: Any, state: Any) -> None:
+    """Only when a transaction is open: otherwise it is a round trip after every COMMIT."""
+    if state.asyncio_safe and connection.driver_connection.get_transaction_status():
+        connection.rollback()
+
+
+def run(connection: Any, *statements: str) -> None:
+    cursor = connection.cursor()
+    for statement in statements:
+        cursor.execute(statement)
+    cursor.close()
+
+
+def connection_arguments(url: URL) -> tuple[URL, dict[str, Any]]:
+    """One meaning of the ssl_ parameters for the application's driver and the migrations' one."""
+    tls = {key: str(setting) for key, setting in url.query.items() if key in TLS_PARAMETERS}
+    connect: dict[str, Any] = {"charset": "utf8mb4", "connect_timeout": 3}
+    if tls:
+        connect["ssl"] = tls_context(**tls)
+    if url.password:
+        # The drivers encode a password as Latin-1; servers expect UTF-8.
+        connect["password"] = url.password.encode().decode("latin-1")
+    return url.difference_update_query(tls), connect
+
+
+def tls_context(
+    ssl_ca: str | None = None,
+    ssl_cert: str | None = None,
+    ssl_key: str | None = None,
+    ssl_verify_cert: str = "true",
+    ssl_verify_identity: str = "true",
+) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ssl_ca)
+    context.check_hostname = ssl_verify_identity == "true" and ssl_verify_cert == "true"
+    if ssl_verify_cert != "true":
+        context.verify_mode = ssl.CERT_NONE
+    if ssl_cert:
+        context.load_cert_chain(ssl_cert, ssl_key)
+    return context
+
+
+def create_migration_engine(url: URL, **options: Any) -> Engine:
+    """An engine for migrations, which need no concurrency and no pool."""
+    url, connect = connection_arguments(url)
+    url = url.set(drivername=f"{url.get_backend_name()}+pymysql")
+    engine = create_engine(url, poolclass=NullPool, connect_args=connect, **options)
+    event.listen(engine, "connect", set_up)
+    return engine
+
+
+def throw_away_url(url: URL, _: Path, name: str) -> URL:
+    """Another database on the same server."""
+    return url.set(database=f"{str(url.database)[:32]}_test_{name}")
+
+
+def create_database(url: URL) -> None:
+    _on_server(url, f"CREATE DATABASE `{url.database}` CHARACTER SET utf8mb4")
+
+
+def drop_database(url: URL) -> None:
+    _on_server(url, f"DROP DATABASE IF EXISTS `{url.database}`")
+
+
+def _on_server(url: URL, statement: str) -> None:
+    # Not through set(): None there means "leave as it is".
+    server = URL.create(
+        url.drivername, url.username, url.password, url.host, url.port, query=url.query
+    )
+    with create_migration_engine(server).connect() as connection:
+        connection.execute(text(statement))
+
+
+def is_closed(connection: Any) -> bool:
+    """The event loop reads an idle connection's socket: its end is known without asking."""
+    broken: bool = connection.driver_connection._stream_broken
+    return broken
+
+
+PASSES = {1040, 1053, 1077, 1152, 1205, 1213, 2002, 2003, 2006, 2013, 4031}
+
+
+def is_unavailable(error: DBAPIError) -> bool:
+    """Whether trying again later may help."""
+    return error.connection_invalidated or _code(error) in PASSES
+
+
+def _code(error: DBAPIError) -> Any:
+    return error.orig.args[0] if error.orig and error.orig.args else None
+
+
+def taken_columns(error: IntegrityError, metadata: MetaData) -> list[str]:
+    """The columns of the unique constraint that refused a value, if one did."""
+    found = re.search(r"for key '(?:[^']*\.)?([^'.]+)'$", str(error.orig.args[-1]))
+    if _code(error) != 1062 or not found:
+        return []
+    for table in metadata.tables.values():
+        for constraint in (*table.constraints, *table.indexes):
+            if constraint.name == found[1]:
+                return [column.name for column in getattr(constraint, "columns", ())]
+    return []

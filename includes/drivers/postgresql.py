@@ -1,0 +1,130 @@
+"""PostgreSQL through psycopg 3: the one module that knows which database this service uses."""
+
+from pathlib import Path
+from select import POLLIN, poll
+from typing import Any
+
+from psycopg import AsyncConnection, ProgrammingError, errors
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import URL, Engine, MetaData, NullPool, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+SCHEMES = {"postgresql", "postgres", "postgresql+psycopg"}
+EXAMPLE_URL = "postgresql://user:password@localhost:5432/name"
+DEFAULT_URL: Any = None
+#: Whether a migration that fails leaves nothing behind.
+TRANSACTIONAL_DDL = True
+
+# Statements are not prepared on the server: behind PgBouncer the next one may reach another
+# server process.
+CONNECT: dict[str, Any] = {"connect_timeout": 3, "prepare_threshold": None}
+
+
+def parse_url(value: Any, _: Path) -> URL:
+    """Raise ValueError with a sentence that never shows the URL, which may hold a password."""
+    if not value:
+        raise ValueError(f"is not set; it looks like {EXAMPLE_URL}")
+    try:
+        url = make_url(value)
+        make_conninfo("", **{key: str(setting) for key, setting in url.query.items()})
+    except ProgrammingError as error:
+        raise ValueError(f"has a parameter that PostgreSQL does not know ({error})") from None
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            f"is not a database URL; it looks like {EXAMPLE_URL}, with special characters in the"
+            " password percent-encoded"
+        ) from None
+    if url.drivername not in SCHEMES:
+        raise ValueError(f"is not a PostgreSQL URL; it looks like {EXAMPLE_URL}")
+    if not url.database:
+        raise ValueError(f"names no database; it looks like {EXAMPLE_URL}")
+    return url.set(drivername="postgresql")
+
+
+def create_engines(url: URL, size: int, **options: Any) -> tuple[AsyncEngine, AsyncEngine]:
+    url = url.set(drivername="postgresql+psycopg")
+    options |= {"pool_size": size, "max_overflow": 0}
+    read_only = CONNECT | {"async_creator_fn": connect_read_only}
+    return (
+        create_async_engine(url, connect_args=CONNECT, **options),
+        create_async_engine(url, connect_args=read_only, **options),
+    )
+
+
+async def connect_read_only(*args: Any, options: str = "", **kwargs: Any) -> AsyncConnection:
+    """Connect so that the server refuses writes, without BEGIN and ROLLBACK where that is safe.
+
+    A startup option belongs to the server process. A pooler refuses or ignores it (and a SET
+    would stay behind for the pooler's next client), so what the server reports decides.
+    """
+    read_only = f"{options} -c default_transaction_read_only=on".lstrip()
+    try:
+        connection = await AsyncConnection.connect(*args, options=read_only, **kwargs)
+    except errors.OperationalError as error:
+        if "startup parameter" not in str(error):
+            raise
+        connection = await AsyncConnection.connect(*args, options=options or None, **kwargs)
+    if connection.info.parameter_status("default_transaction_read_only") == "on":
+        await connection.set_autocommit(True)
+    else:
+        await connection.set_read_only(True)
+    return connection
+
+
+def create_migration_engine(url: URL, **options: Any) -> Engine:
+    """An engine for migrations, which need no concurrency and no pool."""
+    url = url.set(drivername="postgresql+psycopg")
+    return create_engine(url, poolclass=NullPool, connect_args=CONNECT, **options)
+
+
+def throw_away_url(url: URL, _: Path, name: str) -> URL:
+    """Another database on the same server."""
+    return url.set(database=f"{str(url.database)[:32]}_test_{name}")
+
+
+def create_database(url: URL) -> None:
+    _on_server(url, f'CREATE DATABASE "{url.database}"')
+
+
+def drop_database(url: URL) -> None:
+    _on_server(url, f'DROP DATABASE IF EXISTS "{url.database}" WITH (FORCE)')
+
+
+def _on_server(url: URL, statement: str) -> None:
+    engine = create_migration_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+
+
+def is_closed(connection: Any) -> bool:
+    """Nobody reads an idle connection's socket: hear what the server said meanwhile."""
+    server = connection.driver_connection.pgconn
+    waiting = poll()
+    waiting.register(server.socket, POLLIN)
+    try:
+        while waiting.poll(0):
+            server.consume_input()
+    except errors.OperationalError:
+        return True
+    return False
+
+
+def is_unavailable(error: DBAPIError) -> bool:
+    """Whether trying again later may help: no connection, or a reason that passes."""
+    state = getattr(error.orig, "sqlstate", None)
+    return isinstance(error.orig, errors.OperationalError) and (
+        state is None or state[:2] in {"08", "40", "53", "55", "57"}
+    )
+
+
+def taken_columns(error: IntegrityError, metadata: MetaData) -> list[str]:
+    """The columns of the unique constraint that refused a value, if one did."""
+    if not isinstance(error.orig, errors.UniqueViolation):
+        return []
+    name = error.orig.diag.constraint_name
+    for table in metadata.tables.values():
+        for constraint in (*table.constraints, *table.indexes):
+            if constraint.name == name:
+                return [column.name for column in getattr(constraint, "columns", ())]
+    return []

@@ -1,0 +1,139 @@
+"""SQLite through aiosqlite: the one module that knows which database this service uses."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, MetaData, NullPool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+SCHEMES = {"sqlite", "sqlite+aiosqlite", "sqlite+pysqlite"}
+EXAMPLE_URL = "sqlite:///app.db"
+DEFAULT_URL: Any = EXAMPLE_URL
+#: Whether a migration that fails leaves nothing behind.
+TRANSACTIONAL_DDL = True
+
+# isolation_level None: transactions begin where we say so, not where Python's sqlite3 guesses.
+CONNECT: dict[str, Any] = {"isolation_level": None, "timeout": 5}
+
+
+def parse_url(value: Any, folder: Path) -> URL:
+    """A relative path means the folder. Raise ValueError with a sentence."""
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):
+        raise ValueError(f"is not a database URL; it looks like {EXAMPLE_URL}") from None
+    if url.drivername not in SCHEMES:
+        raise ValueError(f"is not an SQLite URL; it looks like {EXAMPLE_URL}")
+    if url.host or url.query:
+        raise ValueError(
+            f"names a host or has parameters, which a file has not; it looks like {EXAMPLE_URL},"
+            " or with an absolute path sqlite:////folder/app.db"
+        )
+    if not url.database or url.database == ":memory:":
+        raise ValueError(f"names no file, and memory is not shared; it looks like {EXAMPLE_URL}")
+    return url.set(drivername="sqlite", database=str(folder / url.database))
+
+
+def create_engines(url: URL, size: int, **options: Any) -> tuple[AsyncEngine, AsyncEngine]:
+    url = url.set(drivername="sqlite+aiosqlite")
+    options |= {"connect_args": CONNECT, "max_overflow": 0, "pool_reset_on_return": None}
+    # SQLite has one writer at a time. A pool of one queues ours fairly; SQLite's own waiting
+    # is a lottery.
+    writer = create_async_engine(url, pool_size=1, **options)
+    options |= {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+    reader = create_async_engine(url, pool_size=size, **options)
+    event.listen(writer.sync_engine, "connect", set_up)
+    event.listen(writer.sync_engine, "begin", begin)
+    event.listen(writer.sync_engine, "reset", roll_back)
+    event.listen(reader.sync_engine, "connect", set_up_read_only)
+    for engine in (writer, reader):
+        event.listen(engine.sync_engine, "close", interrupt)
+    return writer, reader
+
+
+def set_up(connection: Any, _: Any) -> None:
+    run(
+        connection,
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = NORMAL",
+        "PRAGMA foreign_keys = ON",
+    )
+
+
+def set_up_read_only(connection: Any, _: Any) -> None:
+    set_up(connection, _)
+    run(connection, "PRAGMA query_only = ON")
+
+
+def begin(connection: Connection) -> None:
+    """Take the write lock now: a transaction that reads first and writes later may fail."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def roll_back(connection: Any, _: Any, state: Any) -> None:
+    """A COMMIT that fails leaves its transaction open, and SQLAlchemy believes it is over."""
+    if state.asyncio_safe and connection.driver_connection.in_transaction:
+        connection.rollback()
+
+
+def interrupt(connection: Any, _: Any) -> None:
+    """A cancelled statement goes on in its thread; closed in its midst, it keeps the lock."""
+    driver = connection.driver_connection
+    if driver._connection:
+        driver._connection.interrupt()
+        driver._tx.put_nowait((None, driver._connection.rollback))
+
+
+def run(connection: Any, *statements: str) -> None:
+    cursor = connection.cursor()
+    for statement in statements:
+        cursor.execute(statement)
+    cursor.close()
+
+
+def create_migration_engine(url: URL, **options: Any) -> Engine:
+    """An engine for migrations, each of which is one transaction that holds the write lock."""
+    engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT, **options)
+    event.listen(engine, "connect", set_up_migrations)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def set_up_migrations(connection: Any, _: Any) -> None:
+    # Changing a table means making it anew; with foreign keys on, the rows of others that
+    # point to the old one would be deleted with it.
+    run(connection, "PRAGMA journal_mode = WAL", "PRAGMA foreign_keys = OFF")
+
+
+def throw_away_url(url: URL, folder: Path, name: str) -> URL:
+    """Another file."""
+    return url.set(database=str(folder / f"{name}.db"))
+
+
+def create_database(url: URL) -> None:
+    """The first connection makes the file."""
+
+
+def drop_database(url: URL) -> None:
+    for ending in ("", "-wal", "-shm"):
+        Path(f"{url.database}{ending}").unlink(missing_ok=True)
+
+
+def is_closed(_: Any) -> bool:
+    return False
+
+
+def is_unavailable(error: DBAPIError) -> bool:
+    """Whether trying again later may help."""
+    return getattr(error.orig, "sqlite_errorname", "").startswith(
+        ("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL")
+    )
+
+
+def taken_columns(error: IntegrityError, metadata: MetaData) -> list[str]:
+    """The columns of the unique constraint that refused a value, if one did."""
+    kind, _, columns = str(error.orig).partition(" constraint failed: ")
+    if kind != "UNIQUE" or columns.startswith("index "):
+        return []
+    return [column.partition(".")[2] for column in columns.split(", ")]
