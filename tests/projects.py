@@ -1,0 +1,237 @@
+"""pytest plugin: rendered projects, each with an environment of its own."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import httpx2
+import pytest
+from copier._main import Worker
+from plumbum import local
+from pytest_copie.plugin import Copie, Result
+
+from .shared import once, shared_folder
+from .template import ROOT, SNAPSHOT, take_snapshot
+
+Answers = Mapping[str, Any]
+
+# A project sees nothing else of the environment that the tests run in.
+_KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "TMPDIR", "USER")
+
+
+@dataclass
+class Project:
+    """A rendered project, and what its user does with it."""
+
+    path: Path
+    answers: dict[str, Any]
+    environments: Path = field(repr=False)
+
+    @property
+    def package(self) -> Path:
+        return self.path / "src" / str(self.answers["package_name"])
+
+    @property
+    def console_script(self) -> str:
+        return str(self.answers["project_slug"])
+
+    def read(self, name: str) -> str:
+        return (self.path / name).read_text(encoding="utf-8")
+
+    def files(self) -> list[str]:
+        """Every rendered file, as a path inside the project."""
+        found = (path for path in self.path.rglob("*") if path.is_file())
+        names = (path.relative_to(self.path).as_posix() for path in found)
+        return sorted(name for name in names if not name.startswith((".git/", ".venv/")))
+
+    def install(self, python: str = sys.executable) -> "Project":
+        """Make `.venv` from what the project declares: hard links to one made for the same list."""
+        declared = tomllib.loads(self.read("pyproject.toml"))
+        wanted = [python, declared["project"]["dependencies"], declared["dependency-groups"]]
+        resolved = once(
+            self.environments / _key(wanted), lambda folder: self._resolve(folder, python)
+        )
+        environment = self.path / ".venv"
+        shutil.copytree(resolved, environment, symlinks=True, copy_function=os.link)
+        target = ["--python", str(environment)]
+        _uv("pip", "install", *target, "--no-deps", "--editable", ".", folder=self.path)
+        return self
+
+    def run(
+        self, *command: str, check: bool = True, timeout: float = 300, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command as in the project's activated environment."""
+        done = subprocess.run(
+            command,
+            cwd=self.path,
+            env=self.variables(**variables),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        assert not check or done.returncode == 0, (
+            f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}{done.stderr}"
+        )
+        return done
+
+    def variables(self, **variables: str) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        path = f"{self.path / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        return {**kept, "PATH": path, **variables}
+
+    @contextmanager
+    def serve(self, url: str, **variables: str) -> Iterator[httpx2.Client]:
+        """The server, started as the README says; SIGTERM must end it cleanly."""
+        port = _free_port()
+        output = (self.path.parent / f"serve-{port}.log").open("w+")
+        process = subprocess.Popen(
+            [self.console_script, "serve", "--port", str(port)],
+            cwd=self.path,
+            env=self.variables(DATABASE_URL=url, **variables),
+            executable=self.path / ".venv" / "bin" / self.console_script,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+                _wait_until_alive(client, process, Path(output.name))
+                yield client
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(timeout=30) == 0, Path(output.name).read_text()
+        finally:
+            process.kill()
+            process.wait()
+            output.close()
+
+    def _resolve(self, folder: Path, python: str) -> None:
+        _uv("venv", "--relocatable", "--python", python, str(folder))
+        target = ["--python", str(folder), "--compile-bytecode"]
+        pins = ["--constraints", str(ROOT / "requirements.txt")]
+        declared = ["--requirements", "pyproject.toml", "--group", "dev"]
+        _uv("pip", "install", *target, *pins, *declared, folder=self.path)
+
+
+class Renderer:
+    """Renders each set of answers once per run, through pytest-copie."""
+
+    def __init__(self, copie: Copie, template: Path, folder: Path) -> None:
+        self._copie = copie
+        self._template = template
+        self._folder = folder
+
+    def __call__(self, target: Path, answers: Answers) -> Project:
+        cached = once(
+            self._folder / "renders" / _key(answers), lambda to: self._render(to, answers)
+        )
+        shutil.copytree(cached / "project", target, symlinks=True)
+        recorded = json.loads((cached / "answers.json").read_text())
+        return Project(target, recorded, self._folder / "environments")
+
+    def _render(self, folder: Path, answers: Answers) -> None:
+        # Copier asks git about every file, which takes longer than the rendering.
+        quick = patch.object(Worker, "_sync_git_index_executable_bit", lambda *_: None)
+        with quick, redirect_stderr(io.StringIO()):
+            result: Result = self._copie.copy(dict(answers), self._template, SNAPSHOT)
+        if result.exception is not None:
+            raise result.exception
+        assert result.exit_code == 0
+        assert answers.items() <= result.answers.items(), "an answer is unknown or was refused"
+        assert result.project_dir is not None
+        folder.mkdir()
+        result.project_dir.rename(folder / "project")
+        (folder / "answers.json").write_text(json.dumps(result.answers))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Neither the user's git configuration nor their Copier settings may change a result."""
+    home = tmp_path_factory.mktemp("home")
+    gitconfig, settings = home / "gitconfig", home / "copier.yml"
+    gitconfig.write_text("[user]\n name = Test\n email = test@example.com\n")
+    settings.write_text("{}\n")
+    variables = {
+        "GIT_CONFIG_GLOBAL": str(gitconfig),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "COPIER_SETTINGS_PATH": str(settings),
+        "COPIER_CACHE_DIR": str(home / "cache"),
+    }
+    # Copier runs git through plumbum, which has taken a copy of the environment.
+    with pytest.MonkeyPatch.context() as patches, local.env(**variables):
+        for name, value in variables.items():
+            patches.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, _isolation: None) -> Path:
+    """The working tree as it was when the run began, as a tagged repository."""
+    return once(shared_folder(tmp_path_factory) / "template", take_snapshot)
+
+
+@pytest.fixture(scope="session")
+def _renderer(
+    copie_session: Copie, template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Renderer:
+    return Renderer(copie_session, template, shared_folder(tmp_path_factory))
+
+
+@pytest.fixture
+def render(_renderer: Renderer, tmp_path: Path) -> Callable[..., Project]:
+    """Render the template with some answers, the rest by default; the project is the test's own."""
+    made = 0
+
+    def render(**answers: Any) -> Project:
+        nonlocal made
+        made += 1
+        return _renderer(tmp_path / f"project-{made}", answers)
+
+    return render
+
+
+def _key(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _uv(*arguments: str, folder: Path | None = None) -> None:
+    command = [sys.executable, "-m", "uv", "--quiet", *arguments]
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_alive(client: httpx2.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"the server ended by itself:\n{log.read_text()}"
+        try:
+            client.get("/livez").raise_for_status()
+        except httpx2.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail(f"the server does not answer:\n{log.read_text()}")

@@ -1,0 +1,47 @@
+"""The rendered code is as clean as `make check` of the project wants it, whatever was answered."""
+
+import os
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from .profiles import CODE, Answers
+from .projects import Project
+from .shared import shared_folder
+
+Render = Callable[..., Project]
+
+
+@pytest.fixture(scope="session")
+def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One for each process: mypy reads in it what it knows of the dependencies."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    return str(shared_folder(tmp_path_factory) / f"mypy-{worker}")
+
+
+@pytest.mark.parametrize("answers", list(CODE.values()), ids=list(CODE))
+def test_lint_and_format(render: Render, answers: Answers) -> None:
+    project = render(**answers)
+    for command in (["check"], ["format", "--check"]):
+        project.run(sys.executable, "-m", "ruff", *command, "--no-cache")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param(answers, id=name, marks=[] if name == "sqlite-usual" else pytest.mark.slow)
+        for name, answers in CODE.items()
+    ],
+)
+def test_types(render: Render, answers: Answers, mypy_cache: str) -> None:
+    project = render(**answers).install()
+    project.run("mypy", "--cache-dir", mypy_cache)
+
+
+def test_lint_finds_what_is_wrong(render: Render) -> None:
+    """The tests above would see nothing if the configuration were not read."""
+    project = render()
+    (project.package / "wrong.py").write_text("import os\nx = 'a'\n")
+    assert "F401" in project.run(sys.executable, "-m", "ruff", "check", check=False).stdout
+    assert project.run(sys.executable, "-m", "ruff", "format", "--check", check=False).returncode
