@@ -80,7 +80,6 @@ def load_settings() -> Settings:
 
 def _explain(found: dict[str, Any]) -> str:
     name, reason = str(found["loc"][0]).upper(), str(found["msg"])
-    sentence = (
-        reason.replace("Value error, ", " ", 1) if "error" in found["type"] else f": {reason}"
-    )
-    return f"{name}{sentence}. Set it in the environment or in .env."
+    if found["type"] == "value_error":
+        return f"{name} {found['ctx']['error']}. Set it in the environment or in .env."
+    return f"{name}: {reason}. Set it in the environment or in .env."
