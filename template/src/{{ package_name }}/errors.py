@@ -54,12 +54,12 @@ def respond(
     errors: Iterable[InvalidField] = (),
     headers: Mapping[str, str] | None = None,
 ) -> ProblemResponse:
-    problem: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": status}
+    problem: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": status.value}
     if detail:
         problem["detail"] = detail
     if fields := [error.model_dump() for error in errors]:
         problem["errors"] = fields
-    return ProblemResponse(problem, status, headers)
+    return ProblemResponse(problem, status.value, headers)
 
 
 #: Documents the errors of every route in OpenAPI.
