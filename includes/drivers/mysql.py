@@ -130,6 +130,26 @@ def create_migration_engine(url: URL, **options: Any) -> Engine:
     return engine
 
 
+def explain(error: DBAPIError, url: URL) -> str:
+    """Why there is no connection, and what to do about it."""
+    where = f"{url.host or 'localhost'}:{url.port or 3306}"
+    reason = error.orig.args[-1] if error.orig else error
+    if not is_unavailable(error):
+        return (
+            f"The server at {where} refuses: {reason}."
+            " Correct DATABASE_URL, or create what is missing."
+        )
+    kind, image = ("MARIADB", "mariadb:11") if url.drivername == "mariadb" else ("MYSQL", "mysql:9")
+    start = (
+        f"docker run -d -p 127.0.0.1:{url.port or 3306}:3306 -e {kind}_ROOT_PASSWORD=root"
+        f" -e {kind}_DATABASE={url.database} {image}"
+    )
+    return (
+        f"The server does not answer at {where} ({reason})."
+        f" Correct DATABASE_URL, or start one; for development: {start}"
+    )
+
+
 def throw_away_url(url: URL, _: Path, name: str) -> URL:
     """Another database on the same server."""
     return url.set(database=f"{str(url.database)[:32]}_test_{name}")

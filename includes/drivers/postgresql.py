@@ -78,6 +78,25 @@ def create_migration_engine(url: URL, **options: Any) -> Engine:
     return create_engine(url, poolclass=NullPool, connect_args=CONNECT, **options)
 
 
+def explain(error: DBAPIError, url: URL) -> str:
+    """Why there is no connection, and what to do about it."""
+    where = f"{url.host or 'localhost'}:{url.port or 5432}"
+    reason = str(error.orig).partition("\n")[0].rpartition(" failed: ")[2]
+    if reason.startswith("FATAL:"):
+        return (
+            f"PostgreSQL at {where} refuses: {reason.removeprefix('FATAL:').strip()}."
+            " Correct DATABASE_URL, or create what is missing."
+        )
+    start = (
+        f"docker run -d -p 127.0.0.1:{url.port or 5432}:5432 -e POSTGRES_PASSWORD=postgres"
+        f" -e POSTGRES_DB={url.database} postgres:18"
+    )
+    return (
+        f"PostgreSQL does not answer at {where} ({reason})."
+        f" Correct DATABASE_URL, or start a server; for development: {start}"
+    )
+
+
 def throw_away_url(url: URL, _: Path, name: str) -> URL:
     """Another database on the same server."""
     return url.set(database=f"{str(url.database)[:32]}_test_{name}")

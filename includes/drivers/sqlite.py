@@ -96,7 +96,7 @@ def create_migration_engine(url: URL, **options: Any) -> Engine:
     """An engine for migrations, each of which is one transaction that holds the write lock."""
     engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT, **options)
     event.listen(engine, "connect", set_up_migrations)
-    event.listen(engine, "begin", begin)
+    event.listen(engine, "begin", begin_migrations)
     return engine
 
 
@@ -104,6 +104,20 @@ def set_up_migrations(connection: Any, _: Any) -> None:
     # Changing a table means making it anew; with foreign keys on, the rows of others that
     # point to the old one would be deleted with it.
     run(connection, "PRAGMA journal_mode = WAL", "PRAGMA foreign_keys = OFF")
+
+
+def begin_migrations(connection: Connection) -> None:
+    """Commands that only look do not wait for those that write."""
+    read_only = connection.get_execution_options().get("read_only")
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def explain(error: DBAPIError, url: URL) -> str:
+    """Why there is no connection, and what to do about it."""
+    return (
+        f"SQLite cannot open {url.database}: {error.orig}."
+        " Correct DATABASE_URL, or create the folder and see that this user may write there."
+    )
 
 
 def throw_away_url(url: URL, folder: Path, name: str) -> URL:

@@ -1,0 +1,119 @@
+"""The command line: `serve` runs the service, `db` looks after its database."""
+
+import asyncio
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import uvicorn
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+
+from . import DISTRIBUTION, features, log
+from .config import Settings, load_settings
+from .database import open_database
+from .migrations.toolkit.commands import DatabaseCommands
+from .migrations.toolkit.connection import look
+from .migrations.toolkit.status import status
+
+EXAMPLES = f"""\
+examples:
+  {DISTRIBUTION} serve --port 8080
+  {DISTRIBUTION} db upgrade
+  {DISTRIBUTION} db --help
+"""
+SERVE_EXAMPLES = f"""\
+examples:
+  {DISTRIBUTION} serve --reload
+  {DISTRIBUTION} serve --host 0.0.0.0 --port 8080 --workers 4
+"""
+#: How long requests under way may take when the server is told to stop, in seconds.
+GRACE = 20
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if arguments[:1] == ["db"]:
+        commands = DatabaseCommands(f"{DISTRIBUTION} db")
+        commands.register_command(seed, ["seed"])
+        commands.main(arguments[1:])
+    else:
+        serve(_parser().parse_args(arguments))
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        DISTRIBUTION, epilog=EXAMPLES, formatter_class=RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=version(DISTRIBUTION))
+    commands = parser.add_subparsers(title="commands", metavar="<command>", required=True)
+    serve_parser = commands.add_parser(
+        "serve",
+        help="run the service",
+        description="Run the service. What is not given here comes from the settings.",
+        epilog=SERVE_EXAMPLES,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    serve_parser.add_argument("--host", help="address to listen on (HOST, else 127.0.0.1)")
+    serve_parser.add_argument("--port", type=_number(0, 65535), help="port (PORT, else 8000)")
+    serve_parser.add_argument("--workers", type=_number(1, 1000), help="processes (WORKERS, else 1)")
+    serve_parser.add_argument(
+        "--reload", action="store_true", help="start again when a file changes"
+    )
+    commands.add_parser("db", help="migrate the database", add_help=False)
+    return parser
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if text.isdecimal() and least <= int(text) <= most:
+            return int(text)
+        raise ArgumentTypeError(f"{text} is not a number from {least} to {most}")
+
+    return parse
+
+
+def serve(options: Namespace) -> None:
+    # Here, not in the server: it would show a traceback, and try again with several workers.
+    settings = load_settings()
+    log.configure(settings)
+    uvicorn.run(
+        f"{__package__}.asgi:app",
+        host=settings.host if options.host is None else options.host,
+        port=settings.port if options.port is None else options.port,
+        workers=1 if options.reload else options.workers or settings.workers,
+        reload=options.reload,
+        reload_dirs=str(Path(__file__).parent) if options.reload else None,
+        log_config=None,
+        access_log=False,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+
+
+def seed(config: Config) -> None:
+    """Add the features' example rows, in development."""
+    settings = load_settings()
+    if not settings.development:
+        raise CommandError("Example rows are for development: set ENVIRONMENT=development.")
+    with look(settings.database_url) as connection:
+        reason = status(connection, ScriptDirectory.from_config(config)).reason
+    if reason:
+        raise CommandError(f"{reason} Run `{DISTRIBUTION} db upgrade` first.")
+    asyncio.run(_add_examples(settings))
+    config.print_stdout("The example rows are there.")
+
+
+async def _add_examples(settings: Settings) -> None:
+    features.load_models()
+    async with (
+        open_database(settings.database_url, 1) as database,
+        database.sessions.begin() as session,
+    ):
+        for add in features.examples():
+            await add(session)

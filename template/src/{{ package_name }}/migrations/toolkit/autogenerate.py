@@ -1,0 +1,55 @@
+"""What Alembic compares, and how it writes down what it found."""
+
+from typing import Any, Literal
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import _repr_type
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Column, Identity, String, TypeDecorator
+
+from . import history
+
+PLUGINS = ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"]
+OWN_TABLES = {history.HISTORY.name}
+
+
+def include_name(name: str | None, kind: str, _: Any) -> bool:
+    """Leave the toolkit's own tables alone, which are in no model."""
+    return kind != "table" or name not in OWN_TABLES
+
+
+def render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
+    """Write a type of the application as what it is in the database.
+
+    A migration that imported it would change with it, or break when it is gone.
+    """
+    if kind == "type" and isinstance(item, TypeDecorator):
+        return _repr_type(item.impl_instance, context)
+    return False
+
+
+def compare_default(
+    context: MigrationContext,
+    _: Column[Any],
+    column: Column[Any],
+    found: str | None,
+    default: Any,
+    wanted: str | None,
+) -> bool | None:
+    """False where the database only spells it another way, None where Alembic compares well."""
+    if isinstance(default, Identity):
+        # Where there are no identity columns, a key counts up by other means.
+        return None if context.dialect.supports_identity_columns else False
+    if found is None or wanted is None or isinstance(column.type, String):
+        return None
+    return False if _meaning(found) == _meaning(wanted) else None
+
+
+def _meaning(default: str) -> str | float:
+    """MySQL and MariaDB tell now() as current_timestamp(), true as 1 and 0 as 0.00."""
+    text = default.strip("()'\" ").lower()
+    text = {"now": "current_timestamp", "true": "1", "false": "0"}.get(text, text)
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,163 @@
+"""What Alembic's version table cannot tell: who applied what, when, how, and from which code."""
+
+import ast
+import getpass
+import hashlib
+import os
+import socket
+import time
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext, MigrationInfo
+from alembic.script import Script
+from alembic.script.revision import RevisionMap
+from sqlalchemy.schema import CreateTable
+
+from ... import DISTRIBUTION
+
+HISTORY = sa.Table(
+    "alembic_history",
+    sa.MetaData(),
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+        sa.Identity(),
+        primary_key=True,
+    ),
+    sa.Column("revision", sa.String(255), nullable=False),
+    # "upgrade" and "downgrade" ran the file; "stamp" and "unstamp" only said that it was.
+    sa.Column("direction", sa.String(10), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    # Not known where a script made by `--sql` was applied by hand: seconds, host, applied_by.
+    sa.Column("seconds", sa.Float()),
+    sa.Column("release", sa.String(255)),
+    sa.Column("host", sa.String(255)),
+    sa.Column("applied_by", sa.String(255)),
+    sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False),
+)
+APPLIED = {"upgrade", "stamp"}
+
+
+class Recorder:
+    """For `on_version_apply`, which runs in the transaction of the migration."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.since = time.monotonic()
+
+    def __call__(
+        self, *, ctx: MigrationContext, step: MigrationInfo, heads: set[str], **_: Any
+    ) -> None:
+        if ctx.as_sql and not self.steps:
+            # Here and not before: a script that changes nothing stays empty.
+            ctx.execute(CreateTable(HISTORY, if_not_exists=True))
+        now = time.monotonic()
+        for direction, script in _changed(step, heads):
+            row: dict[str, Any] = {
+                "revision": script.revision,
+                "direction": direction,
+                "digest": digest(script.path),
+                "release": _release(),
+                "applied_at": _utc_now(ctx.dialect.name),
+            }
+            if not ctx.as_sql:
+                row |= {
+                    "seconds": round(now - self.since, 3),
+                    "host": socket.gethostname(),
+                    "applied_by": _user(),
+                }
+            ctx.execute(HISTORY.insert().inline().values(row))
+        self.steps += 1
+        self.since = time.monotonic()
+
+
+def create_history(connection: sa.Connection) -> None:
+    HISTORY.create(connection, checkfirst=True)
+
+
+def applied(connection: sa.Connection) -> set[str]:
+    """The revisions of whatever release that were applied and not undone."""
+    if not sa.inspect(connection).has_table(HISTORY.name):
+        return set()
+    query = sa.select(HISTORY.c.revision, HISTORY.c.direction).order_by(HISTORY.c.id)
+    last = {row.revision: row.direction for row in connection.execute(query)}
+    return {revision for revision, direction in last.items() if direction in APPLIED}
+
+
+def digest(path: str) -> str:
+    """Of what the file does: format, comments and its place in the history do not count.
+
+    Neither the text nor its tokens would do, which a formatter changes, nor `ast.dump`, which is
+    another one in each Python.
+    """
+    tree = ast.parse(Path(path).read_bytes())
+    return hashlib.sha256(repr(_shape(tree)).encode()).hexdigest()
+
+
+PLACE = {"down_revision", "branch_labels", "depends_on"}
+
+
+def _shape(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_shape(item) for item in node if not _is_docstring(item) and not _is_place(item)]
+    if not isinstance(node, ast.AST):
+        return node
+    fields = [(name, _shape(value)) for name, value in ast.iter_fields(node)]
+    return type(node).__name__, [(name, value) for name, value in fields if value not in (None, [])]
+
+
+def _is_docstring(node: Any) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _is_place(node: Any) -> bool:
+    if isinstance(node, ast.AnnAssign):
+        targets = [node.target]
+    elif isinstance(node, ast.Assign):
+        targets = node.targets
+    else:
+        return False
+    return all(isinstance(target, ast.Name) and target.id in PLACE for target in targets)
+
+
+def _changed(step: MigrationInfo, heads: set[str]) -> list[tuple[str, Script]]:
+    """A migration is about one revision, a stamp about all between the old place and the new."""
+    if not step.is_stamp:
+        direction = "upgrade" if step.is_upgrade else "downgrade"
+        return [(direction, script) for script in _scripts(step.up_revisions)]
+    others = heads.difference(step.destination_revision_ids)
+    before = _lineage(step.revision_map, others.union(step.source_revision_ids))
+    after = _lineage(step.revision_map, heads)
+    return [
+        *(("unstamp", script) for script in before if script not in after),
+        *(("stamp", script) for script in reversed(after) if script not in before),
+    ]
+
+
+def _lineage(revisions: RevisionMap, heads: set[str]) -> list[Script]:
+    """The heads and everything below, newest first."""
+    return _scripts(revisions.iterate_revisions(tuple(heads), "base"))
+
+
+def _scripts(revisions: Iterable[Any]) -> list[Script]:
+    return [revision for revision in revisions if isinstance(revision, Script)]
+
+
+def _release() -> str:
+    return os.environ.get("RELEASE") or version(DISTRIBUTION)
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # A container may run under a number without a name.
+        return None
+
+
+def _utc_now(dialect: str) -> sa.Function[Any]:
+    """By the server's clock; MySQL's CURRENT_TIMESTAMP is in the time zone of whoever asks."""
+    return sa.func.utc_timestamp() if dialect in {"mysql", "mariadb"} else sa.func.now()
