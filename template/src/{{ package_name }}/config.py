@@ -45,6 +45,11 @@ class Settings(BaseSettings):
     # Each process opens at most this many connections for reading and as many for writing.
     database_pool_size: int = Field(default=10, ge=1)
 
+    # How long a migration waits for its turn, and its statements for a lock before they let the
+    # application pass and try again; in seconds.
+    migration_lock_wait: float = Field(default=600, ge=0)
+    migration_lock_timeout: float = Field(default=2, gt=0)
+
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     workers: int = Field(default=1, ge=1)
