@@ -30,7 +30,7 @@ from .template import ROOT, SNAPSHOT, take_snapshot
 Answers = Mapping[str, Any]
 
 # A project sees nothing else of the environment that the tests run in.
-_KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "TMPDIR", "USER")
+_KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "USER")
 
 
 @dataclass
@@ -72,13 +72,18 @@ class Project:
         return self
 
     def run(
-        self, *command: str, check: bool = True, timeout: float = 300, **variables: str
+        self,
+        *command: str,
+        url: str | None = None,
+        check: bool = True,
+        timeout: float = 300,
+        **variables: str,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command as in the project's activated environment."""
+        """Run a command as in the project's activated environment, with this DATABASE_URL."""
         done = subprocess.run(
             command,
             cwd=self.path,
-            env=self.variables(**variables),
+            env=self._variables(url, variables),
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -90,10 +95,11 @@ class Project:
         )
         return done
 
-    def variables(self, **variables: str) -> dict[str, str]:
+    def _variables(self, url: str | None, variables: Mapping[str, str]) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         path = f"{self.path / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        return {**kept, "PATH": path, **variables}
+        database = {"DATABASE_URL": url} if url else {}
+        return {**kept, "PATH": path, "TMPDIR": str(self.path.parent), **database, **variables}
 
     @contextmanager
     def serve(self, url: str, **variables: str) -> Iterator[httpx2.Client]:
@@ -103,7 +109,7 @@ class Project:
         process = subprocess.Popen(
             [self.console_script, "serve", "--port", str(port)],
             cwd=self.path,
-            env=self.variables(DATABASE_URL=url, **variables),
+            env=self._variables(url, variables),
             executable=self.path / ".venv" / "bin" / self.console_script,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -154,13 +154,15 @@ def test_templates_name_only_what_copier_knows(template: Path) -> None:
     """Every path and body parses, and no name is misspelt: StrictUndefined sees only what runs."""
     worker = Worker(src_path=str(template), dst_path=Path("unused"))
     environment = worker.jinja_env
-    known = COPIER_NAMES | set(worker.template.questions_data)
     sources = {
         path.relative_to(template).as_posix(): path.read_text() if path.suffix == ".jinja" else ""
         for folder in ("template", "includes")
         for path in (template / folder).rglob("*")
         if path.is_file()
     }
+    # What one file sets, those that it includes may use.
+    set_somewhere = set(re.findall(r"{%-? set (\w+)", "".join(sources.values())))
+    known = COPIER_NAMES | set(worker.template.questions_data) | set_somewhere
     for path, body in sources.items():
         for source in (path, body):
             unknown = meta.find_undeclared_variables(environment.parse(source)) - known

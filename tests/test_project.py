@@ -1,0 +1,201 @@
+"""Each project on its real database: its own tests, its migrations, its server."""
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import NullPool, create_engine, inspect
+
+from .databases import query
+from .projects import Project
+from .servers import driver_url
+
+Render = Callable[..., Project]
+
+pytestmark = pytest.mark.slow
+
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+
+
+@pytest.fixture(params=[True, False], ids=["example", "empty"])
+def example(request: pytest.FixtureRequest) -> bool:
+    kept: bool = request.param
+    return kept
+
+
+@pytest.fixture
+def project(render: Render, database: str, example: bool) -> Project:
+    return render(database=database, example=example).install()
+
+
+def test_own_suite(project: Project, database: str, database_url: str, example: bool) -> None:
+    """With the project's own coverage gate, and all of the example's lines and branches."""
+    # With SQLite nothing has to be set.
+    url = None if database == "sqlite" else database_url
+    # One of the two on several processes, as `make test` does, one without.
+    processes = ["-n", "2"] if example else []
+    done = project.run("python", "-m", "pytest", "--cov", *processes, url=url)
+    summary = done.stdout.splitlines()[-1]
+    assert re.search(r"\d+ passed", summary)
+    assert not re.search(r"skipped|xfailed|warning", summary)
+    if example:
+        report = ["report", "--include=*/users/*", "--fail-under=100"]
+        project.run("python", "-m", "coverage", *report)
+    assert _tables(database_url) == set()
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_own_suite_on_each_python(render: Render, version: str) -> None:
+    project = render().install(python=_interpreter(version))
+    assert project.run("python", "--version").stdout.startswith(f"Python {version}.")
+    project.run("python", "-m", "pytest")
+
+
+def test_migrations(project: Project, database_url: str, example: bool) -> None:
+    def alembic(*arguments: str) -> str:
+        return project.run("alembic", *arguments, url=database_url).stdout
+
+    tables = {"users"} if example else set()
+    for _ in range(2):
+        alembic("upgrade", "head")
+        assert _tables(database_url) - {"alembic_version", "alembic_history"} == tables
+        assert "No new upgrade operations detected" in alembic("check")
+        alembic("downgrade", "base")
+        assert _tables(database_url) - {"alembic_version", "alembic_history"} == set()
+        assert alembic("current") == ""
+    alembic("upgrade", "head")
+    assert ("(head)" in alembic("current")) == example
+    assert len(alembic("heads").splitlines()) == len(tables)
+    if example:
+        assert query(database_url, "select count(*) from users") == [(0,)]
+
+
+def test_migrations_as_sql(project: Project, database_url: str, example: bool) -> None:
+    script = project.run("alembic", "upgrade", "head", "--sql", url=database_url).stdout
+    assert ("CREATE TABLE users" in script) == example
+    assert _tables(database_url) == set()
+
+
+def test_console_script_migrates(project: Project, database_url: str, example: bool) -> None:
+    project.run(project.console_script, "db", "upgrade", url=database_url)
+    assert ("users" in _tables(database_url)) == example
+    project.run(project.console_script, "db", "check", url=database_url)
+    project.run(project.console_script, "db", "downgrade", "base", url=database_url)
+    assert "users" not in _tables(database_url)
+
+
+def test_a_new_feature_is_found(project: Project, database_url: str) -> None:
+    """A folder with models.py: autogenerate writes its table, and it goes up, down and up."""
+
+    def alembic(*arguments: str) -> str:
+        return project.run("alembic", *arguments, url=database_url).stdout
+
+    feature = project.package / "notes"
+    feature.mkdir()
+    (feature / "__init__.py").touch()
+    (feature / "models.py").write_text(NOTES)
+    alembic("upgrade", "head")
+    alembic("revision", "--autogenerate", "--message", "Add notes")
+    alembic("upgrade", "head")
+    assert "notes" in _tables(database_url)
+    alembic("check")
+    alembic("downgrade", "-1")
+    assert "notes" not in _tables(database_url)
+    alembic("upgrade", "head")
+    project.run("ruff", "check")
+    project.run("ruff", "format", "--check")
+
+
+def test_served_in_production(project: Project, database_url: str, example: bool) -> None:
+    with project.serve(database_url) as client:
+        assert client.get("/livez").status_code == 200
+        behind = client.get("/readyz")
+        assert behind.status_code == (503 if example else 200), behind.text
+        for path in ("/docs", "/redoc", "/openapi.json"):
+            assert client.get(path).status_code == 404, path
+        missing = client.get("/nothing-here")
+        assert missing.headers["content-type"] == "application/problem+json"
+    project.run("alembic", "upgrade", "head", url=database_url)
+    with project.serve(database_url) as client:
+        ready = client.get("/readyz")
+        assert ready.status_code == 200, ready.text
+
+
+def test_served_in_development(project: Project, database_url: str) -> None:
+    with project.serve(database_url, ENVIRONMENT="development") as client:
+        assert client.get("/docs").status_code == 200
+        assert client.get("/openapi.json").json()["openapi"].startswith("3.")
+
+
+def test_users(render: Render, database: str, database_url: str) -> None:
+    """Over HTTP, with what another connection sees in the database."""
+    project = render(database=database).install()
+    project.run("alembic", "upgrade", "head", url=database_url)
+    ada = {"name": "Ada Löv😀", "email": "ada@example.com"}
+    with project.serve(database_url) as client:
+        created = client.post("/users", json=ada)
+        assert created.status_code == 201, created.text
+        user = created.json()
+        assert created.headers["location"].endswith(f"/users/{user['id']}")
+        assert query(database_url, "select name, email from users") == [tuple(ada.values())]
+
+        again = client.post("/users", json=ada)
+        assert again.status_code == 409
+        assert "email" in again.text
+
+        assert client.get(f"/users/{user['id']}").json() == user
+        client.post("/users", json={"name": "Bob", "email": "bob@example.com"})
+        first = client.get("/users", params={"limit": 1}).json()
+        second = client.get("/users", params={"limit": 1, "cursor": first["next"]}).json()
+        assert [*first["items"], *second["items"]][0] == user
+        assert second["next"] is None
+
+        renamed = client.patch(f"/users/{user['id']}", json={"name": "Ada"})
+        assert renamed.json()["name"] == "Ada"
+        assert renamed.json()["email"] == ada["email"]
+        assert client.delete(f"/users/{user['id']}").status_code == 204
+        assert client.get(f"/users/{user['id']}").status_code == 404
+        assert query(database_url, "select name from users") == [("Bob",)]
+        assert client.post("/users", json={"name": "no address"}).status_code == 422
+
+
+NOTES = """\
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..database import Base
+
+
+class Note(Base):
+    __tablename__ = "notes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str] = mapped_column(String(100))
+"""
+
+
+def _tables(url: str) -> set[str]:
+    engine = create_engine(driver_url(url), poolclass=NullPool)
+    return set(inspect(engine).get_table_names())
+
+
+def _interpreter(version: str) -> str:
+    """An interpreter that is on this machine; none is downloaded."""
+    name = f"python{version}"
+    folders = [*os.environ["PATH"].split(os.pathsep), "/usr/bin", "/usr/local/bin"]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    folders += [str(path) for path in pyenv.glob(f"versions/{version}.*/bin")]
+    for folder in folders:
+        found = Path(folder) / name
+        if found.is_file() and _works(found):
+            return str(found)
+    pytest.skip(f"Python {version} is unproved: it is not on this machine")
+
+
+def _works(interpreter: Path) -> bool:
+    """The name of a version that pyenv has not activated is there, and does not run."""
+    command = [str(interpreter), "-c", "import ensurepip, venv"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
