@@ -130,6 +130,11 @@ def create_migration_engine(url: URL, **options: Any) -> Engine:
     return engine
 
 
+#: For a server in a container: prefix of its variables, the one for no password, its image.
+MYSQL = ("MYSQL", "MYSQL_ALLOW_EMPTY_PASSWORD", "mysql:9")
+MARIADB = ("MARIADB", "MARIADB_ALLOW_EMPTY_ROOT_PASSWORD", "mariadb:12")
+
+
 def explain(error: DBAPIError, url: URL) -> str:
     """Why there is no connection, and what to do about it."""
     where = f"{url.host or 'localhost'}:{url.port or 3306}"
@@ -139,9 +144,9 @@ def explain(error: DBAPIError, url: URL) -> str:
             f"The server at {where} refuses: {reason}."
             " Correct DATABASE_URL, or create what is missing."
         )
-    kind, image = ("MARIADB", "mariadb:11") if url.drivername == "mariadb" else ("MYSQL", "mysql:9")
+    kind, empty, image = MARIADB if url.drivername == "mariadb" else MYSQL
     start = (
-        f"docker run -d -p 127.0.0.1:{url.port or 3306}:3306 -e {kind}_ROOT_PASSWORD=root"
+        f"docker run -d -p 127.0.0.1:{url.port or 3306}:3306 -e {empty}=1"
         f" -e {kind}_DATABASE={url.database} {image}"
     )
     return (

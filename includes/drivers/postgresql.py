@@ -88,7 +88,7 @@ def explain(error: DBAPIError, url: URL) -> str:
             " Correct DATABASE_URL, or create what is missing."
         )
     start = (
-        f"docker run -d -p 127.0.0.1:{url.port or 5432}:5432 -e POSTGRES_PASSWORD=postgres"
+        f"docker run -d -p 127.0.0.1:{url.port or 5432}:5432 -e POSTGRES_HOST_AUTH_METHOD=trust"
         f" -e POSTGRES_DB={url.database} postgres:18"
     )
     return (
