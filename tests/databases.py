@@ -2,8 +2,6 @@
 
 import json
 import os
-import signal
-import sys
 import uuid
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +37,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     if not _is_controller(session.config) or session.config.option.collectonly:
         return
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     required = _names(session.config, "require_databases")
     wanted = _names(session.config, "databases")
     with ThreadPoolExecutor() as pool:

@@ -102,12 +102,12 @@ class Project:
         return {**kept, "PATH": path, "TMPDIR": str(self.path.parent), **database, **variables}
 
     @contextmanager
-    def serve(self, url: str, **variables: str) -> Iterator[httpx2.Client]:
+    def serve(self, url: str, *options: str, **variables: str) -> Iterator[httpx2.Client]:
         """The server, started as the README says; SIGTERM must end it cleanly."""
         port = _free_port()
         output = (self.path.parent / f"serve-{port}.log").open("w+")
         process = subprocess.Popen(
-            [self.console_script, "serve", "--port", str(port)],
+            [self.console_script, "serve", "--port", str(port), *options],
             cwd=self.path,
             env=self._variables(url, variables),
             executable=self.path / ".venv" / "bin" / self.console_script,

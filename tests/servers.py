@@ -132,7 +132,7 @@ class Servers:
                 return self._reached(database, url, origin)
             except UnavailableError as error:
                 if process.poll() is not None:
-                    output = process.communicate()[0].strip().replace("\n", ": ")
+                    output = process.communicate()[0].strip()
                     message = f"{service.command[0]} did not start ({output})"
                     raise UnavailableError(message) from error
                 if time.monotonic() > deadline:

@@ -5,11 +5,13 @@ closes also when they are killed, and a signal to the terminal's foreground does
 """
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -38,7 +40,8 @@ class Service:
         )
 
 
-def supervise(service: Service) -> None:
+def supervise(service: Service) -> str:
+    """Run until the end; returns the server's last words, for one that did not start."""
     folder = Path(service.folder)
     try:
         with (folder / "log").open("w") as log:
@@ -51,10 +54,12 @@ def supervise(service: Service) -> None:
             )
             threading.Thread(target=_stop_at_end_of_input, args=(server, service.stop)).start()
             server.wait()
-    except (OSError, subprocess.CalledProcessError) as error:
-        print(error)
+        return _last_line(folder / "log")
+    except subprocess.CalledProcessError as error:
+        return f"{error} {_last_line(folder / 'log')}"
+    except OSError as error:
+        return str(error)
     finally:
-        print(_last_line(folder / "log"))
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -73,4 +78,7 @@ def _last_line(log: Path) -> str:
 
 
 if __name__ == "__main__":
-    supervise(Service(**json.loads(sys.argv[1])))
+    last_words = supervise(Service(**json.loads(sys.argv[1])))
+    # Nobody listens when the tests were killed.
+    with suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), last_words.encode())

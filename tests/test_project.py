@@ -130,6 +130,12 @@ def test_served_in_development(project: Project, database_url: str) -> None:
         assert client.get("/openapi.json").json()["openapi"].startswith("3.")
 
 
+def test_served_by_several_processes(render: Render, tmp_path: Path) -> None:
+    project = render().install()
+    with project.serve(f"sqlite:///{tmp_path}/app.db", "--workers", "2") as client:
+        assert client.get("/livez").status_code == 200
+
+
 def test_users(render: Render, database: str, database_url: str) -> None:
     """Over HTTP, with what another connection sees in the database."""
     project = render(database=database).install()
