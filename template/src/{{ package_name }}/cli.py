@@ -1,6 +1,7 @@
 """The command line: `serve` runs the service, `db` looks after its database."""
 
 import asyncio
+import signal
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
@@ -59,7 +60,9 @@ def _parser() -> ArgumentParser:
     )
     serve_parser.add_argument("--host", help="address to listen on (HOST, else 127.0.0.1)")
     serve_parser.add_argument("--port", type=_number(0, 65535), help="port (PORT, else 8000)")
-    serve_parser.add_argument("--workers", type=_number(1, 1000), help="processes (WORKERS, else 1)")
+    serve_parser.add_argument(
+        "--workers", type=_number(1, 1000), help="processes (WORKERS, else 1)"
+    )
     serve_parser.add_argument(
         "--reload", action="store_true", help="start again when a file changes"
     )
@@ -80,6 +83,8 @@ def serve(options: Namespace) -> None:
     # Here, not in the server: it would show a traceback, and try again with several workers.
     settings = load_settings()
     log.configure(settings)
+    # Once it has stopped in order, uvicorn raises the signal again: that would look like a crash.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         f"{__package__}.asgi:app",
         host=settings.host if options.host is None else options.host,

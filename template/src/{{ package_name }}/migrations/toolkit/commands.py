@@ -51,8 +51,8 @@ class DatabaseCommands(CommandLine):
         self.parser = ArgumentParser(
             prog=prog,
             description="Migrate the database: Alembic's commands, for this service.",
-            epilog=f"`{prog} <command> --help` shows examples.\n"
-            "https://alembic.sqlalchemy.org/en/latest/tutorial.html explains.",
+            epilog=f"examples:\n  {prog} upgrade\n  {prog} revision --help\n\n"
+            "https://alembic.sqlalchemy.org/en/latest/tutorial.html explains each command.",
             formatter_class=RawDescriptionHelpFormatter,
         )
         self.parser.add_argument("--version", action="version", version=f"Alembic {__version__}")

@@ -55,9 +55,7 @@ def _run_on(connection: Connection, options: Options) -> None:
 
 def _write_sql(url: URL, options: Options) -> None:
     options = {"literal_binds": True, "dialect_opts": {"paramstyle": "named"}} | options
-    context.configure(
-        dialect_name=url.get_backend_name(), **_with_ours(options, Recorder())
-    )
+    context.configure(dialect_name=url.get_backend_name(), **_with_ours(options, Recorder()))
     with _progress(), context.begin_transaction():
         context.run_migrations()
 

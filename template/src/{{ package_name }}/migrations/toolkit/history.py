@@ -6,7 +6,7 @@ import hashlib
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,7 @@ def _is_docstring(node: Any) -> bool:
 
 
 def _is_place(node: Any) -> bool:
+    targets: Sequence[ast.expr]
     if isinstance(node, ast.AnnAssign):
         targets = [node.target]
     elif isinstance(node, ast.Assign):
