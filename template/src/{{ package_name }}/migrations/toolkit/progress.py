@@ -5,7 +5,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-LOGGERS = [logging.getLogger(f"alembic.{name}") for name in ("runtime.migration", "autogenerate")]
+# Not all of Alembic's: what it says of its set-up is noise.
+NAMES = ("alembic.runtime.migration", "alembic.autogenerate", __package__)
+LOGGERS = [logging.getLogger(name) for name in NAMES]
 
 
 @contextmanager

@@ -1,0 +1,85 @@
+"""What a user does with migrations: the commands, the files, the tables."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import NullPool, create_engine, inspect
+
+from .projects import Project
+from .servers import driver_url
+
+
+@dataclass
+class Migrations:
+    """A project's migrations, and a database for them."""
+
+    project: Project
+    url: str
+
+    @property
+    def files(self) -> list[Path]:
+        return sorted((self.project.package / "migrations" / "versions").glob("*.py"))
+
+    def alembic(self, *arguments: str) -> str:
+        """The plain command, as Alembic's tutorial has it."""
+        return self.project.run("alembic", *arguments, url=self.url).stdout
+
+    def db(self, *arguments: str) -> str:
+        script = self.project.console_script
+        return self.project.run(script, "db", *arguments, url=self.url).stdout
+
+    def both(self, *arguments: str) -> str:
+        """For commands that only look: both ways must answer the same."""
+        answer = self.alembic(*arguments)
+        assert self.db(*arguments) == answer
+        return answer
+
+    def refusals(self, *arguments: str) -> list[str]:
+        """What both ways say where they must fail: one line each."""
+        said = []
+        for command in (("alembic",), (self.project.console_script, "db")):
+            done = self.project.run(*command, *arguments, url=self.url, check=False)
+            assert done.returncode != 0
+            text = (done.stdout + done.stderr).strip()
+            assert "Traceback" not in text
+            said.append(text)
+        return said
+
+    def revision(self, *arguments: str, plain: bool = True) -> "Revision":
+        """Make a revision and find its file."""
+        before = self.files
+        (self.alembic if plain else self.db)("revision", *arguments)
+        (new,) = set(self.files).difference(before)
+        return Revision(new)
+
+    def tables(self) -> dict[str, set[str]]:
+        """The service's own tables, with their columns."""
+        engine = create_engine(driver_url(self.url), poolclass=NullPool)
+        with engine.connect() as connection:
+            look = inspect(connection)
+            return {
+                table: {column["name"] for column in look.get_columns(table)}
+                for table in look.get_table_names()
+                if not table.startswith("alembic_")
+            }
+
+
+@dataclass
+class Revision:
+    path: Path
+
+    @property
+    def id(self) -> str:
+        found = re.search(r'^revision: str = "(\w+)"$', self.text, re.MULTILINE)
+        assert found
+        return found[1]
+
+    @property
+    def text(self) -> str:
+        return self.path.read_text(encoding="utf-8")
+
+    def write(self, upgrade: str, downgrade: str) -> None:
+        """Fill in the two functions of a revision that was made without --autogenerate."""
+        head, up, down = self.text.split("\n    pass\n")
+        self.path.write_text(f"{head}\n    {upgrade}\n{up}\n    {downgrade}\n{down}")

@@ -1,0 +1,248 @@
+"""All that Alembic's own tutorial does works as it says, and `db` takes the same commands."""
+
+import ast
+import re
+import sys
+from collections.abc import Callable
+from textwrap import dedent
+
+import pytest
+from sqlalchemy import NullPool, create_engine
+
+from .databases import query
+from .migrations import Migrations, Revision
+from .projects import Project
+from .servers import driver_url
+
+Render = Callable[..., Project]
+
+pytestmark = pytest.mark.slow
+
+CREATE_ACCOUNT = """op.create_table(
+        "account",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("name", sa.String(50), nullable=False),
+        sa.Column("description", sa.Unicode(200)),
+    )"""
+ORDERS = """
+    from datetime import datetime
+    from decimal import Decimal
+
+    from sqlalchemy import CheckConstraint, ForeignKey, Identity, Numeric, String, false, func
+    from sqlalchemy.orm import Mapped, mapped_column
+
+    from ..database import Base
+
+
+    class Order(Base):
+        __tablename__ = "orders"
+        __table_args__ = (CheckConstraint("total >= 0", name="total"),)
+
+        id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+        user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+        total: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default="0")
+        paid: Mapped[bool] = mapped_column(server_default=false())
+        created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+        # more
+"""
+NOTE = "note: Mapped[str | None] = mapped_column(String(80))"
+MESSAGES = [
+    'say "hello" and """more"""',
+    "it's $HOME, `id` and $(id)",
+    "50% off, %(slug)s",
+    "Größe ändern 😀 名前",
+    "back\\slash \\n \\",
+    "${message} {{ message }} <% x %>",
+    "-1 is not an option",
+]
+
+
+@pytest.fixture
+def migrations(render: Render, database: str, database_url: str) -> Migrations:
+    return Migrations(render(database=database).install(), database_url)
+
+
+def test_first_steps(migrations: Migrations) -> None:
+    m = migrations
+    users = Revision(m.files[0])
+    m.alembic("upgrade", "head")
+    assert m.both("current") == f"{users.id} (head)\n"
+
+    account = m.revision("-m", "create account table")
+    assert re.fullmatch(r"\d{8}_\d{6}_create_account_table\.py", account.path.name)
+    assert f'down_revision: str | Sequence[str] | None = "{users.id}"' in account.text
+    account.write(CREATE_ACCOUNT, 'op.drop_table("account")')
+    m.db("upgrade", "head")
+    assert m.tables()["account"] == {"id", "name", "description"}
+
+    column = m.revision("-m", "Add a column", plain=False)
+    column.write(
+        'op.add_column("account", sa.Column("last_transaction_date", sa.DateTime))',
+        'op.drop_column("account", "last_transaction_date")',
+    )
+    m.alembic("upgrade", column.id[:6])
+    assert "last_transaction_date" in m.tables()["account"]
+    m.db("downgrade", "-1")
+    assert "last_transaction_date" not in m.tables()["account"]
+    m.alembic("upgrade", "+1")
+    assert "last_transaction_date" in m.tables()["account"]
+
+    assert m.both("current", "--verbose").count(f"Rev: {column.id} (head)") == 1
+    assert m.both("heads") == f"{column.id} (head)\n"
+    assert m.both("history").splitlines() == [
+        f"{account.id} -> {column.id} (head), Add a column",
+        f"{users.id} -> {account.id}, create account table",
+        f"<base> -> {users.id}, Create users",
+    ]
+    assert "(current)" in m.both("history", "-i").splitlines()[0]
+    assert len(m.both("history", "-r", f"{account.id[:6]}:head").splitlines()) == 2
+    assert len(m.both("history", "-r-1:current").splitlines()) == 2
+    assert f"Parent: {account.id}" in m.both("show", "head")
+    assert f"Rev: {account.id}" in m.both("show", account.id[:6])
+
+    # Somebody forgot the model of a table.
+    assert all("remove_table" in said for said in m.refusals("check"))
+
+    m.alembic("downgrade", "base")
+    assert m.tables() == {}
+    assert m.both("current") == ""
+    m.db("upgrade")
+    assert m.tables().keys() == {"users", "account"}
+
+
+def test_autogenerate(migrations: Migrations) -> None:
+    m = migrations
+    m.db("upgrade")
+    assert "No new upgrade operations detected." in m.both("check")
+    feature = m.project.package / "orders"
+    feature.mkdir()
+    models = feature / "models.py"
+    models.write_text(dedent(ORDERS).lstrip())
+    assert all("'orders'" in said for said in m.refusals("check"))
+
+    orders = m.revision("--autogenerate", "-m", "add orders")
+    assert 'op.create_table(\n        "orders"' in orders.text
+    assert "sa.DateTime(timezone=True)" in orders.text
+    assert str(m.project.answers["package_name"]) not in orders.text
+    m.alembic("upgrade", "head")
+    assert m.tables()["orders"] == {"id", "user_id", "total", "paid", "created_at"}
+    m.both("check")
+
+    models.write_text(models.read_text().replace("# more", NOTE))
+    note = m.revision("--autogenerate", "-m", "add a note", plain=False)
+    assert '"note"' in note.text
+    m.db("upgrade")
+    m.both("check")
+    m.alembic("downgrade", "-2")
+    assert m.tables().keys() == {"users"}
+    m.alembic("upgrade", "head")
+    m.both("check")
+    assert_clean(m)
+    m.project.run("python", "-m", "pytest", "tests/test_migrations.py", url=m.url)
+
+
+def test_offline(migrations: Migrations) -> None:
+    m = migrations
+    (users,) = (Revision(path) for path in m.files)
+    up = m.both("upgrade", "head", "--sql")
+    assert m.db("upgrade", "--sql") == up
+    assert m.tables() == {}
+    apply(m.url, up)
+    assert m.both("current") == f"{users.id} (head)\n"
+    m.both("check")
+
+    apply(m.url, m.both("downgrade", "head:base", "--sql"))
+    assert m.both("current") == ""
+    assert m.tables() == {}
+
+    m.alembic("upgrade", "head")
+    rows = query(m.url, "select direction, host is null, digest from alembic_history order by id")
+    assert [row[:2] for row in rows] == [("upgrade", 1), ("downgrade", 1), ("upgrade", 0)]
+    assert len({row[2] for row in rows}) == 1
+
+
+def test_branches(migrations: Migrations) -> None:
+    m = migrations
+    users = Revision(m.files[0])
+    m.alembic("upgrade", "head")
+    one = m.revision("-m", "one")
+    two = m.revision("-m", "two", "--head", users.id, "--splice")
+    assert set(m.both("heads").splitlines()) == {f"{one.id} (head)", f"{two.id} (head)"}
+    assert f"{users.id} (branchpoint)" in m.alembic("branches")
+    assert all("Multiple head revisions" in said for said in m.refusals("upgrade", "head"))
+    own = m.project.run(
+        "python", "-m", "pytest", "tests/test_migrations.py", url=m.url, check=False
+    )
+    assert "db merge heads" in own.stdout
+
+    m.db("upgrade", "heads")
+    assert len(m.both("current").splitlines()) == 2
+    before = m.files
+    m.alembic("merge", "heads", "-m", "merge one and two")
+    (path,) = set(m.files).difference(before)
+    merge = Revision(path)
+    m.db("upgrade")
+    assert m.both("current") == f"{merge.id} (head) (mergepoint)\n"
+    m.project.run("python", "-m", "pytest", "tests/test_migrations.py", url=m.url)
+
+    m.alembic("stamp", "base")
+    assert m.both("current") == ""
+    m.db("stamp", one.id)
+    assert m.both("current") == f"{one.id}\n"
+    m.alembic("stamp", "head")
+    assert m.both("current") == f"{merge.id} (head) (mergepoint)\n"
+
+
+def test_messages(render: Render) -> None:
+    m = Migrations(render().install(), "")
+    for number, message in enumerate(MESSAGES):
+        revision = m.revision(f"--message={message}", plain=number % 2 == 0)
+        docstring = ast.get_docstring(ast.parse(revision.text))
+        assert docstring
+        assert docstring.splitlines()[0] == message
+    assert len(m.both("history").splitlines()) == 1 + len(MESSAGES)
+    assert_clean(m)
+    m.alembic("upgrade", "head")
+
+
+def test_without_a_server(render: Render) -> None:
+    url = "postgresql://me:hidden@127.0.0.1:1/nowhere"
+    m = Migrations(render(database="postgresql").install(), url)
+    m.revision("-m", "written on a train")
+    assert "written on a train" in m.both("history")
+    assert m.both("heads").endswith("(head)\n")
+    assert "CREATE TABLE users" in m.both("upgrade", "head", "--sql")
+    for arguments in (["current"], ["upgrade", "head"], ["revision", "--autogenerate", "-m", "x"]):
+        for said in m.refusals(*arguments):
+            assert said.startswith("FAILED: PostgreSQL does not answer at 127.0.0.1:1 ")
+            assert "\n" not in said
+            assert "hidden" not in said
+
+
+def test_what_alembic_init_leaves(render: Render) -> None:
+    m = Migrations(render().install(), "")
+    m.alembic("init", "alembic")
+    sentence = "takes the place of [tool.alembic] in pyproject.toml"
+    done = m.project.run(m.project.console_script, "db", "upgrade", check=False)
+    assert sentence in done.stderr
+    own = m.project.run("python", "-m", "pytest", "tests/test_migrations.py", check=False)
+    assert sentence in own.stdout
+    # Whatever is in it, once it finds the migrations.
+    (m.project.path / "alembic.ini").write_text("[alembic]\n")
+    assert all(sentence in said for said in m.refusals("upgrade", "head"))
+
+
+def assert_clean(migrations: Migrations) -> None:
+    files = [str(path) for path in migrations.files]
+    for command in (["check"], ["format", "--check"]):
+        migrations.project.run(sys.executable, "-m", "ruff", *command, *files)
+
+
+def apply(url: str, sql: str) -> None:
+    """What a database administrator does with a script."""
+    lines = [line for line in sql.splitlines() if not line.startswith("--")]
+    engine = create_engine(driver_url(url), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in "\n".join(lines).split(";\n"):
+            if statement.strip():
+                connection.exec_driver_sql(statement)
