@@ -30,5 +30,4 @@ WHERE table_schema = DATABASE() AND partition_name IS NOT NULL
 
 
 def definitions(connection: Connection) -> Iterable[tuple[str, str]]:
-    for name, text in connection.exec_driver_sql(QUERY):
-        yield name, text or ""
+    return [(name, text or "") for name, text in connection.exec_driver_sql(QUERY)]

@@ -42,5 +42,4 @@ GROUP BY t.typname
 
 
 def definitions(connection: Connection) -> Iterable[tuple[str, str]]:
-    for name, text in connection.exec_driver_sql(QUERY):
-        yield name, text
+    return [(name, text) for name, text in connection.exec_driver_sql(QUERY)]

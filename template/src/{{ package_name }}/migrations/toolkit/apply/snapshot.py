@@ -17,6 +17,9 @@ Facts = dict[str, str]
 #: The toolkit's and Alembic's own tables, and what belongs to them.
 OWN = re.compile(r"\balembic_(version|history|journal)")
 
+ATTRIBUTES = ("default", "computed", "identity", "autoincrement", "comment")
+UNSET = (None, False, "auto")
+
 
 def snapshot(connection: sa.Connection) -> Facts:
     """What makes up the schema, from the connection's default schema."""
@@ -68,16 +71,14 @@ def _table(inspector: sa.Inspector, table: str, dialect: sa.Dialect) -> Facts:
 
 def _column(column: Any, dialect: sa.Dialect) -> str:
     kind = column["type"]
-    words = [kind.compile(dialect), f"COLLATE {kind.collation}" if _collation(kind) else ""]
-    words.append("NULL" if column["nullable"] else "NOT NULL")
-    for key in ("default", "computed", "identity", "autoincrement", "comment"):
-        if column.get(key) not in (None, False, "auto"):
-            words.append(f"{key} {column[key]}")
+    collation = getattr(kind, "collation", None)
+    words = [
+        kind.compile(dialect),
+        f"COLLATE {collation}" if collation else "",
+        "NULL" if column["nullable"] else "NOT NULL",
+        *(f"{key} {column[key]}" for key in ATTRIBUTES if column.get(key) not in UNSET),
+    ]
     return " ".join(word for word in words if word)
-
-
-def _collation(kind: Any) -> str | None:
-    return getattr(kind, "collation", None)
 
 
 def _name(item: Any) -> str:
