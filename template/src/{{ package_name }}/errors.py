@@ -1,7 +1,9 @@
 """Every error leaves the service as an RFC 9457 problem document."""
 
+import json
 from collections.abc import Iterable, Mapping
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
+from http.client import responses as phrases
 from typing import Any, ClassVar
 
 from fastapi import FastAPI, Request
@@ -12,8 +14,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
-from starlette.types import ExceptionHandler
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
+from starlette.types import ExceptionHandler, Scope
 
 from . import driver
 from .database import Base, Busy
@@ -47,19 +50,24 @@ class InvalidField(BaseModel):
 class ProblemResponse(JSONResponse):
     media_type = "application/problem+json"
 
+    def render(self, content: Any) -> bytes:
+        # Escaped: what a problem quotes from a request may be text that UTF-8 cannot express.
+        return json.dumps(content, separators=(",", ":")).encode()
+
 
 def respond(
-    status: HTTPStatus,
+    status: int,
     detail: str | None = None,
     errors: Iterable[InvalidField] = (),
     headers: Mapping[str, str] | None = None,
 ) -> ProblemResponse:
-    problem: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": status.value}
+    title = phrases.get(status, "Error")
+    problem: dict[str, Any] = {"type": "about:blank", "title": title, "status": status}
     if detail:
         problem["detail"] = detail
     if fields := [error.model_dump() for error in errors]:
         problem["errors"] = fields
-    return ProblemResponse(problem, status.value, headers)
+    return ProblemResponse(problem, status, headers)
 
 
 #: Documents the errors of every route in OpenAPI.
@@ -104,6 +112,8 @@ def install(app: FastAPI) -> None:
         StaleDataError: handle_stale,
         PoolTimeout: handle_busy,
         Busy: handle_busy,
+        # Only what fails outside of `CatchErrors` comes here: middleware of your own.
+        Exception: handle_unexpected,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
@@ -113,10 +123,26 @@ async def handle_problem(_: Request, error: Any) -> ProblemResponse:
     return respond(error.status, error.detail)
 
 
-async def handle_http(_: Request, error: Any) -> ProblemResponse:
-    status = HTTPStatus(error.status_code)
-    detail = None if error.detail == status.phrase else str(error.detail)
+async def handle_http(request: Request, error: Any) -> Response:
+    status: int = error.status_code
+    if status < 400:
+        return Response(status_code=status, headers=error.headers)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = {"Allow": ", ".join(allowed_methods(request.scope))}
+        return respond(status, headers={**(error.headers or {}), **allowed})
+    detail = None if error.detail == phrases.get(status) else str(error.detail)
     return respond(status, detail, headers=error.headers)
+
+
+def allowed_methods(scope: Scope) -> list[str]:
+    """Those of every route of this path; the router names the first route's only."""
+    found = {method.value for method in HTTPMethod if has_route(scope, method)}
+    return sorted(found | {"HEAD"} if "GET" in found else found)
+
+
+def has_route(scope: Scope, method: str) -> bool:
+    routes = scope["app"].routes
+    return any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
 
 
 async def handle_invalid(request: Request, error: Any) -> ProblemResponse:
@@ -154,6 +180,10 @@ def handle_conflict(error: IntegrityError) -> ProblemResponse:
         fields = [InvalidField(field=f"body.{name}", detail="is taken") for name in columns]
         return respond(HTTPStatus.CONFLICT, detail, fields)
     return respond(HTTPStatus.CONFLICT, "A constraint of the database does not allow this.")
+
+
+async def handle_unexpected(_: Request, error: Any) -> ProblemResponse:
+    return respond(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 async def handle_stale(_: Request, error: Any) -> ProblemResponse:

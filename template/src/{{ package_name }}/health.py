@@ -19,6 +19,8 @@ from .migrations.toolkit.config import alembic_config
 from .migrations.toolkit.status import status
 
 router = APIRouter(tags=["health"])
+#: Load balancers call them by address, whatever the service's name is.
+PATHS = ("/livez", "/readyz")
 
 
 class Health(BaseModel):

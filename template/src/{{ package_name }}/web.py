@@ -6,12 +6,18 @@ from importlib.metadata import metadata
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 
 from . import DISTRIBUTION, errors, features, health
 from .config import Settings
 from .database import open_database
-from .middleware import AllowedHosts, BodyLimit, RequestLog
+from .middleware import (
+    AllowedHosts,
+    BodyLimit,
+    CatchErrors,
+    CrossOrigin,
+    HeadAsGet,
+    RequestLog,
+)
 
 
 def describe(settings: Settings) -> dict[str, Any]:
@@ -22,6 +28,8 @@ def describe(settings: Settings) -> dict[str, Any]:
         "description": about["Summary"],
         "version": about["Version"],
         "openapi_url": "/openapi.json" if settings.development else None,
+        # Clients that are generated from the document call their functions as we call ours.
+        "generate_unique_id_function": lambda route: route.name,
     }
 
 
@@ -42,17 +50,19 @@ def install(app: FastAPI, settings: Settings) -> None:
         app.include_router(router, responses=errors.RESPONSES)
 
     # The last one added is the first to see a request.
+    app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit, size=settings.max_body_size)
+    app.add_middleware(AllowedHosts, names=settings.allowed_hosts, open_paths=health.PATHS)
+    app.add_middleware(CatchErrors, show=settings.development)
     app.add_middleware(
-        CORSMiddleware,
+        CrossOrigin,
         allow_origins=settings.cors_origins,
         allow_origin_regex=LOCAL_ORIGIN if settings.development else None,
         allow_methods=["*"],
         allow_headers=["*"],
         expose_headers=["X-Request-ID"],
     )
-    app.add_middleware(AllowedHosts, names=settings.allowed_hosts)
-    app.add_middleware(RequestLog, show_errors=settings.development)
+    app.add_middleware(RequestLog)
 
 
 LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1)(:\d+)?"

@@ -11,8 +11,15 @@ from .schemas import UserCreate, UserRead, UserUpdate
 
 router = APIRouter(prefix="/users", tags=["users"])
 
+# What a client may do next, for the API's document.
+NEXT_PAGE = {"operationId": "list_users", "parameters": {"cursor": "$response.body#/next"}}
+LINKS = {
+    name: {"operationId": name, "parameters": {"user_id": "$response.body#/id"}}
+    for name in ("get_user", "update_user", "delete_user")
+}
 
-@router.get("", response_model=Page[UserRead])
+
+@router.get("", response_model=Page[UserRead], responses={200: {"links": {"next": NEXT_PAGE}}})
 async def list_users(session: ReadSessionDep, page: PageDep) -> dict[str, Any]:
     return await service.list_users(session, page)
 
@@ -22,7 +29,7 @@ async def get_user(session: ReadSessionDep, user_id: Id) -> User:
     return await service.get_user(session, user_id)
 
 
-@router.post("", response_model=UserRead, status_code=201)
+@router.post("", response_model=UserRead, status_code=201, responses={201: {"links": LINKS}})
 async def create_user(
     session: SessionDep, data: UserCreate, request: Request, response: Response
 ) -> User:
