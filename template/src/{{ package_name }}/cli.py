@@ -5,6 +5,7 @@ import signal
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,6 +34,8 @@ examples:
 """
 #: How long requests under way may take when the server is told to stop, in seconds.
 GRACE = 20
+#: How long a worker may take to start, on a slow machine, before it counts as hung, in seconds.
+PATIENCE = 60
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -83,13 +86,16 @@ def serve(options: Namespace) -> None:
     # Here, not in the server: it would show a traceback, and try again with several workers.
     settings = load_settings()
     log.configure(settings)
+    workers = 1 if options.reload else options.workers or settings.workers
+    if workers > 1:
+        import_module(".asgi", __package__)  # What fails here, workers would try again for ever.
     # Once it has stopped in order, uvicorn raises the signal again: that would look like a crash.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         f"{__package__}.asgi:app",
         host=settings.host if options.host is None else options.host,
         port=settings.port if options.port is None else options.port,
-        workers=1 if options.reload else options.workers or settings.workers,
+        workers=workers,
         reload=options.reload,
         reload_dirs=str(Path(__file__).parent) if options.reload else None,
         log_config=None,
@@ -98,6 +104,7 @@ def serve(options: Namespace) -> None:
         forwarded_allow_ips=settings.forwarded_allow_ips,
         server_header=False,
         timeout_graceful_shutdown=GRACE,
+        timeout_worker_healthcheck=PATIENCE,
     )
 
 
