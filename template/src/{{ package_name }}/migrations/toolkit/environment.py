@@ -85,9 +85,23 @@ def _with_ours(options: Options, recorder: Recorder) -> Options:
     given = options.get("on_version_apply") or ()
     return options | {
         "on_version_apply": [recorder, *([given] if callable(given) else given)],
+        "process_revision_directives": _in_turn(
+            autogenerate.drop_tables_whole, options.get("process_revision_directives")
+        ),
         "include_name": _both(autogenerate.include_name, options.get("include_name")),
         "render_item": _first(options.get("render_item"), autogenerate.render_item),
     }
+
+
+def _in_turn(ours: Callable[..., None], given: Callable[..., None] | None) -> Callable[..., None]:
+    if given is None:
+        return ours
+
+    def run_both(*arguments: Any) -> None:
+        ours(*arguments)
+        given(*arguments)
+
+    return run_both
 
 
 def _both(ours: Callable[..., bool], given: Callable[..., bool] | None) -> Callable[..., bool]:
