@@ -6,6 +6,7 @@ from http import HTTPMethod, HTTPStatus
 from http.client import responses as phrases
 from typing import Any, ClassVar
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Form
@@ -20,6 +21,8 @@ from starlette.types import ExceptionHandler, Scope
 
 from . import driver
 from .database import Base, Busy
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 class Problem(Exception):
@@ -170,6 +173,7 @@ async def handle_database(request: Request, error: Any) -> ProblemResponse:
     if isinstance(error, IntegrityError):
         return handle_conflict(error)
     if driver.is_unavailable(error):
+        log.warning("the database is unavailable", error=repr(error.orig))
         return unavailable("The database cannot be reached.")
     raise error
 
@@ -191,6 +195,7 @@ async def handle_stale(_: Request, error: Any) -> ProblemResponse:
 
 
 async def handle_busy(_: Request, error: Any) -> ProblemResponse:
+    log.warning("no session was free in time")
     return unavailable("The service is busy.")
 
 

@@ -5,6 +5,7 @@ from asyncio import Lock, timeout
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import structlog
 from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
@@ -18,6 +19,7 @@ from .errors import RESPONSES, unavailable
 from .migrations.toolkit.config import alembic_config
 from .migrations.toolkit.status import status
 
+log = structlog.stdlib.get_logger(__name__)
 router = APIRouter(tags=["health"])
 #: Load balancers call them by address, whatever the service's name is.
 PATHS = ("/livez", "/readyz")
@@ -67,7 +69,8 @@ class Readiness:
                 found = await connection.run_sync(status, self.script)
         except TimeoutError:
             return "The database does not answer."
-        except (SQLAlchemyError, OSError):
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("not ready", error=repr(getattr(error, "orig", error)))
             return "The database cannot be reached."
         return found.reason
 
