@@ -33,6 +33,7 @@ COMMANDS: dict[Callable[..., Any], list[str]] = {
     command.list_templates: ["list_templates"],
     command.init: [],
 }
+CHANGE_DATABASE = {command.upgrade, command.downgrade, command.stamp}
 WRITE_FILES = {command.revision, command.merge, command.edit}
 
 
@@ -72,6 +73,13 @@ class DatabaseCommands(CommandLine):
         parser.description = (getdoc(fn) or "").partition("\n\n")[0]
         lines = [f"  {self.parser.prog} {example}" for example in examples]
         parser.epilog = "\n".join(["examples:", *lines]) if lines else None
+        if fn in CHANGE_DATABASE:
+            parser.add_argument(
+                "--lock-wait",
+                type=float,
+                metavar="SECONDS",
+                help="how long to wait for another migration, and for locks (MIGRATION_LOCK_WAIT)",
+            )
 
     def main(self, argv: Sequence[str] | None = None) -> None:
         options = self.parser.parse_args(argv)

@@ -12,17 +12,9 @@ from ...driver import create_migration_engine, explain
 
 @contextmanager
 def look(url: URL) -> Iterator[Connection]:
-    """For commands that only look: they wait for nobody."""
+    """A connection that waits for nobody, and until further notice only reads."""
     with _connect(url) as connection:
         yield connection.execution_options(read_only=True)
-
-
-@contextmanager
-def take_turn(url: URL) -> Iterator[Connection]:
-    """For commands that change the database, from which others should keep away meanwhile."""
-    with _connect(url) as connection:
-        yield connection
-        connection.commit()
 
 
 def _connect(url: URL) -> Connection:

@@ -1,5 +1,6 @@
 """What env.py does: connect, and let Alembic run its command."""
 
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -10,9 +11,13 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection, MetaData
 
 from ...config import Settings
+from ...driver import TRANSACTIONAL_DDL
 from . import autogenerate, progress
-from .connection import look, take_turn
+from .apply import migrate, server
+from .connection import look
 from .history import Recorder, create_history
+
+logger = logging.getLogger(__name__)
 
 Options = dict[str, Any]
 
@@ -27,8 +32,10 @@ def run(settings: Settings, *, target_metadata: MetaData, **options: Any) -> Non
         _write_sql(url, options)
     elif connection is not None:
         _run_on(connection, options)
+    elif _changes():
+        _change(url, options, _patience(settings))
     else:
-        with take_turn(url) if _changes() else look(url) as connection:
+        with look(url) as connection:
             _run_on(connection, options)
 
 
@@ -40,17 +47,34 @@ def refuse_ini(name: str | None) -> None:
         )
 
 
-def _run_on(connection: Connection, options: Options) -> None:
+def _change(url: URL, options: Options, patience: migrate.Patience) -> None:
+    """Look first, without a lock: often there is nothing to do."""
     recorder = Recorder()
-    context.configure(
-        connection=connection, dont_mutate=not _changes(), **_with_ours(options, recorder)
-    )
+    with look(url) as connection:
+        context.configure(connection=connection, **_with_ours(options, recorder))
+        plan = migrate.Plan(context.get_context())
+        connection.rollback()
+        connection.execution_options(read_only=False)
+        with _progress():
+            if plan.is_empty:
+                logger.info("Nothing to do: the database is at %s.", plan.place)
+                return
+            with server.turn(connection, wait=patience.wait):
+                ours = _with_ours(options, recorder, plan.applied)
+                context.configure(connection=connection, fn=plan, **ours)
+                migrate.run(connection, plan, recorder, patience)
+
+
+def _run_on(connection: Connection, options: Options) -> None:
+    """For commands that only look, and for a connection, and a transaction, of the caller's."""
+    options = _with_ours(options, Recorder())
+    context.configure(connection=connection, dont_mutate=not _changes(), **options)
     with _progress(), context.begin_transaction():
-        if _changes():
+        if _changes() and not TRANSACTIONAL_DDL:
             create_history(connection)
         context.run_migrations()
-        if recorder.steps and connection.dialect.name == "sqlite":
-            _check_foreign_keys(connection)
+        if _changes():
+            server.finish(connection)
 
 
 def _write_sql(url: URL, options: Options) -> None:
@@ -80,11 +104,11 @@ def _options(backend: str) -> Options:
     return options
 
 
-def _with_ours(options: Options, recorder: Recorder) -> Options:
+def _with_ours(options: Options, *on_version_apply: Callable[..., None]) -> Options:
     """These the user's options add to, and do not replace."""
     given = options.get("on_version_apply") or ()
     return options | {
-        "on_version_apply": [recorder, *([given] if callable(given) else given)],
+        "on_version_apply": [*on_version_apply, *([given] if callable(given) else given)],
         "process_revision_directives": _in_turn(
             autogenerate.drop_tables_whole, options.get("process_revision_directives")
         ),
@@ -121,17 +145,18 @@ def _changes() -> bool:
     return True
 
 
+def _patience(settings: Settings) -> migrate.Patience:
+    given = getattr(context.config.cmd_opts, "lock_wait", None)
+    if given is None:
+        given = context.get_x_argument(as_dictionary=True).get("lock-wait")
+    try:
+        wait = settings.migration_lock_wait if given is None else float(given)
+    except ValueError:
+        raise CommandError(f"lock-wait is a number of seconds, and not {given}.") from None
+    return migrate.Patience(wait, settings.migration_lock_timeout)
+
+
 def _progress() -> AbstractContextManager[None]:
     """Only for a command line: who calls from Python has a logging of their own."""
     options = context.config.cmd_opts
     return progress.shown() if options and not options.quiet else nullcontext()
-
-
-def _check_foreign_keys(connection: Connection) -> None:
-    """They are off while SQLite migrates: see that each still points to a row."""
-    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
-    if broken:
-        raise CommandError(
-            f"Nothing was changed: a row of {broken[0]} would point to a row of {broken[2]} that"
-            " is not there. Let the migration delete or correct such rows."
-        )

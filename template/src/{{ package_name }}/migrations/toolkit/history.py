@@ -46,15 +46,17 @@ class Recorder:
     """For `on_version_apply`, which runs in the transaction of the migration."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
         self.steps = 0
         self.since = time.monotonic()
 
     def __call__(
         self, *, ctx: MigrationContext, step: MigrationInfo, heads: set[str], **_: Any
     ) -> None:
-        if ctx.as_sql and not self.steps:
-            # Here and not before: a script that changes nothing stays empty.
-            ctx.execute(CreateTable(HISTORY, if_not_exists=True))
+        if not self.steps:
+            _create_history_within(ctx)
         now = time.monotonic()
         for direction, script in _changed(step, heads):
             row: dict[str, Any] = {
@@ -77,6 +79,14 @@ class Recorder:
 
 def create_history(connection: sa.Connection) -> None:
     HISTORY.create(connection, checkfirst=True)
+
+
+def _create_history_within(ctx: MigrationContext) -> None:
+    """In the first migration's transaction, so that nothing stays of one that fails."""
+    if ctx.as_sql:
+        ctx.execute(CreateTable(HISTORY, if_not_exists=True))
+    elif ctx.impl.transactional_ddl and ctx.connection is not None:
+        create_history(ctx.connection)
 
 
 def applied(connection: sa.Connection) -> set[str]:

@@ -1,0 +1,223 @@
+"""PostgreSQL: how migrations take turns, and keep out of the application's way."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+from alembic.runtime.migration import MigrationContext, MigrationInfo
+from alembic.util import CommandError
+from psycopg import errors
+from sqlalchemy import Connection, Row, event
+from sqlalchemy.exc import DBAPIError
+
+from .... import DISTRIBUTION
+from . import concurrently
+
+logger = logging.getLogger(__name__)
+
+CAN_TELL_BLOCKERS = True
+
+# Advisory locks belong to a database: each has one of this number.
+KEY = int.from_bytes(b"alembic")
+POLL = 0.5
+
+# By these a session that migrates is told in pg_stat_activity, also behind a pooler, which gives
+# one session to many clients: the name is gone with the transaction, and the comment with the
+# statement, where there is no transaction.
+NAME = f"{DISTRIBUTION} migration"
+COMMENT = f"/* {NAME} */ "
+
+SESSIONS = r"""
+    SELECT pid, application_name AS name, host(client_addr) AS address, state,
+        date_trunc('second', coalesce(xact_start, query_start) AT TIME ZONE 'UTC') AS since,
+        left(regexp_replace(query, '\s+', ' ', 'g'), 200) AS query
+    FROM pg_stat_activity WHERE
+"""
+MIGRATES = """
+    datname = current_database() AND pid <> pg_backend_pid() AND (
+        application_name = %(name)s AND state <> 'idle'
+        OR starts_with(query, %(comment)s) AND state = 'active'
+    )
+"""
+BLOCKS_MIGRATION = """
+    pid IN (
+        SELECT unnest(pg_blocking_pids(pid)) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'
+        AND (application_name = %(name)s OR starts_with(query, %(comment)s))
+    )
+"""
+HAS_TURN = """
+    pid IN (
+        SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND classid::bigint << 32 | objid::bigint = %(key)s
+    )
+"""
+
+
+@contextmanager
+def turn(connection: Connection, *, wait: float) -> Iterator[None]:
+    """Hold a lock in a transaction of another connection: a session's would stay with a pooler.
+
+    CREATE INDEX CONCURRENTLY waits for every transaction that has a snapshot. So nobody waits
+    inside the server, and the last word in the transaction that holds the lock is a SET: a query
+    would keep its snapshot.
+    """
+    deadline = time.monotonic() + wait
+    with connection.engine.connect() as holder:
+        _wait(lambda: _lock_holder(holder, connection), deadline)
+        newer = (connection.dialect.server_version_info or ()) >= (17,)
+        holder.exec_driver_sql(
+            f"{'SET LOCAL transaction_timeout = 0;' if newer else ''}"
+            "SET LOCAL idle_in_transaction_session_timeout = 0"
+        )
+        # A process that was killed has lost its lock, and may have left a statement behind.
+        _wait(lambda: _other_migration(connection), deadline)
+        yield
+
+
+def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | None) -> None:
+    """Let no statement of a transaction wait for a lock so long that the application notices.
+
+    Without a transaction there is no limit: CREATE INDEX CONCURRENTLY would end as invalid.
+    """
+    connection = cast(Connection, context.connection)
+    setting = (
+        f"SET LOCAL lock_timeout = {max(1, round(lock_timeout * 1000))};"
+        f"SET LOCAL application_name = '{NAME}'"
+    )
+
+    @event.listens_for(connection, "begin")
+    def begin(connection: Connection) -> None:
+        if not _is_autocommit(connection):
+            connection.exec_driver_sql(setting)
+
+    with connection.begin():
+        # Apart from the first migration, which then has changed nothing when it begins.
+        context.impl.version_table_impl(
+            version_table=context.version_table,
+            version_table_schema=context.version_table_schema,
+            version_table_pk=context.opts.get("version_table_pk", True),
+        ).create(connection, checkfirst=True)
+        connection.info["unfinished"] = concurrently.unfinished(connection)
+
+
+@contextmanager
+def applying(context: MigrationContext, step: MigrationInfo) -> Iterator[None]:
+    """Around the function of one migration: keep what it does outside a transaction repeatable."""
+    connection = cast(Connection, context.connection)
+    _refuse_another(connection.info["unfinished"], step)
+    notes = concurrently.Notes(connection, step)
+
+    def make_repeatable(
+        connection: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any
+    ) -> tuple[str, Any]:
+        if _is_autocommit(connection):
+            statement = COMMENT + notes.repeatable(statement)
+        return statement, parameters
+
+    def refuse_to_split(connection: Connection) -> None:
+        if not _is_autocommit(connection) and _has_written(connection):
+            raise CommandError(
+                f"Migration {step.up_revision_id} changes something before its"
+                " autocommit_block(), which would commit that much of it, to stay whatever comes."
+                " Move what is in the block to a migration of its own."
+            )
+
+    event.listen(connection, "before_cursor_execute", make_repeatable, retval=True)
+    event.listen(connection, "commit", refuse_to_split)
+    try:
+        yield
+    finally:
+        event.remove(connection, "commit", refuse_to_split)
+        event.remove(connection, "before_cursor_execute", make_repeatable)
+    if notes.any or connection.info["unfinished"]:
+        concurrently.forget(connection)
+        connection.info["unfinished"] = None
+
+
+def finish(connection: Connection) -> None:
+    """Each migration has been committed by itself."""
+
+
+def is_lock_conflict(error: DBAPIError) -> bool:
+    return isinstance(error.orig, (errors.LockNotAvailable, errors.DeadlockDetected))
+
+
+def blockers(connection: Connection) -> list[str]:
+    """Ask on another connection, while the migration waits."""
+    return [f"{_describe(row)}: {row.query}" for row in _sessions(connection, BLOCKS_MIGRATION)]
+
+
+def unfinished(connection: Connection) -> str | None:
+    begun = concurrently.unfinished(connection)
+    return begun and begun[0]
+
+
+def _wait(reason: Callable[[], str | None], deadline: float) -> None:
+    """Until there is no reason any more; a new one is said."""
+    said = None
+    while why := reason():
+        if time.monotonic() > deadline:
+            raise CommandError(
+                f"{why} Nothing was done, since this may wait no longer: run the command again"
+                " when it has ended, or give it more time (--lock-wait, MIGRATION_LOCK_WAIT)."
+            )
+        if why != said:
+            logger.warning("%s Waiting until it has ended.", why)
+        said = why
+        time.sleep(POLL)
+
+
+def _lock_holder(holder: Connection, connection: Connection) -> str | None:
+    """Take the lock, or tell who has it."""
+    if holder.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({KEY})").scalar():
+        return None
+    holder.rollback()
+    with connection.begin():
+        sessions = _sessions(connection, HAS_TURN)
+    who = f": {_describe(sessions[0])}" if sessions else ""
+    return f"Another process is migrating this database{who}."
+
+
+def _other_migration(connection: Connection) -> str | None:
+    with connection.begin():
+        sessions = _sessions(connection, MIGRATES)
+    if not sessions:
+        return None
+    return (
+        "A statement of a migration whose process is gone still runs on the server, in"
+        f" {_describe(sessions[0])}: {sessions[0].query}."
+    )
+
+
+def _sessions(connection: Connection, condition: str) -> Sequence[Row[Any]]:
+    parameters = {"name": NAME, "comment": COMMENT, "key": KEY}
+    return connection.exec_driver_sql(SESSIONS + condition, parameters).all()
+
+
+def _describe(row: Row[Any]) -> str:
+    where = f" at {row.address}" if row.address else ""
+    return f"session {row.pid} ({row.name or 'no name'}{where}, {row.state}, since {row.since} UTC)"
+
+
+def _refuse_another(begun: tuple[str, str] | None, step: MigrationInfo) -> None:
+    if begun is None or step.is_stamp:
+        return
+    revision, direction = begun
+    if begun != (step.up_revision_id, "upgrade" if step.is_upgrade else "downgrade"):
+        target = revision if direction == "upgrade" else f"{revision}-1"
+        raise CommandError(
+            f"The {direction} of {revision} was interrupted: complete it first, with"
+            f" `{direction} {target}`."
+        )
+
+
+def _has_written(connection: Connection) -> bool:
+    return connection.exec_driver_sql("SELECT txid_current_if_assigned()").scalar() is not None
+
+
+def _is_autocommit(connection: Connection) -> bool:
+    return connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"

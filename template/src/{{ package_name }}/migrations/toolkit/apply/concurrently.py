@@ -1,0 +1,122 @@
+"""What PostgreSQL runs in no transaction, made repeatable after a run that was interrupted.
+
+CREATE INDEX CONCURRENTLY and the like cannot be undone with the migration. So each is noted before
+it runs, unless its work is done already: what is noted and done is the migration's own work, of
+this run or an earlier one. The notes are in a table that goes when the migration is through.
+"""
+
+import logging
+import re
+from typing import Any
+
+from alembic.runtime.migration import MigrationInfo
+from sqlalchemy import Connection, text
+
+logger = logging.getLogger(__name__)
+
+NAME = r'(?:"(?:[^"]|"")+"|[^\s".,;()]+)'
+QUALIFIED = rf"(?:{NAME}\.)?{NAME}"
+CREATE_INDEX = re.compile(
+    r"\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?P<condition>IF\s+NOT\s+EXISTS\s+)?"
+    rf"(?P<name>{NAME})\s+ON\s+(?:ONLY\s+)?(?P<table>(?P<schema>{NAME}\.)?{NAME})",
+    re.IGNORECASE,
+)
+DROP_INDEX = re.compile(
+    rf"\s*DROP\s+INDEX\s+CONCURRENTLY\s+(?P<condition>IF\s+EXISTS\s+)?(?P<name>{QUALIFIED})",
+    re.IGNORECASE,
+)
+ADD_VALUE = re.compile(
+    rf"\s*ALTER\s+TYPE\s+(?P<type>{QUALIFIED})\s+ADD\s+VALUE"
+    r"\s+(?P<condition>IF\s+NOT\s+EXISTS\s+)?(?P<name>'(?:[^']|'')+')",
+    re.IGNORECASE,
+)
+
+
+def unfinished(connection: Connection) -> tuple[str, str] | None:
+    """The revision that was begun and not completed, and in which direction."""
+    if connection.scalar(text("SELECT to_regclass('alembic_unfinished')")) is None:
+        return None
+    row = connection.execute(text("SELECT revision, direction FROM alembic_unfinished")).first()
+    return row and (row[0], row[1])
+
+
+def forget(connection: Connection) -> None:
+    connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_unfinished")
+
+
+class Notes:
+    """Of one migration, written on the driver's connection while it is in no transaction."""
+
+    def __init__(self, connection: Connection, step: MigrationInfo) -> None:
+        self.any = False
+        self._connection = connection
+        self._step = (str(step.up_revision_id), "upgrade" if step.is_upgrade else "downgrade")
+
+    def repeatable(self, statement: str) -> str:
+        """The statement, or one that does no harm where this migration has run it before."""
+        if found := CREATE_INDEX.match(statement):
+            return self._create_index(statement, found)
+        if found := DROP_INDEX.match(statement):
+            there = self._ask("SELECT to_regclass(%s)", found["name"]) is not None
+            return self._once(statement, found, done=not there, condition="IF EXISTS ")
+        if found := ADD_VALUE.match(statement):
+            label = found["name"][1:-1].replace("''", "'")
+            query = "SELECT 1 FROM pg_enum WHERE enumtypid = to_regtype(%s) AND enumlabel = %s"
+            there = self._ask(query, found["type"], label) is not None
+            return self._once(statement, found, done=there, condition="IF NOT EXISTS ")
+        return statement
+
+    def _create_index(self, statement: str, found: re.Match[str]) -> str:
+        """A build that was interrupted leaves an invalid index, in the way of the next one."""
+        index = f"{found['schema'] or ''}{found['name']}"
+        valid = self._ask(
+            "SELECT indisvalid FROM pg_index"
+            " WHERE indexrelid = to_regclass(%s) AND indrelid = to_regclass(%s)",
+            index,
+            found["table"],
+        )
+        if valid is False or (valid and self._noted(found[0]) not in {None, statement}):
+            logger.warning("%s is left from an interrupted migration, and made anew.", index)
+            self._ask(f"DROP INDEX CONCURRENTLY {index}")
+            valid = None
+        return self._once(statement, found, done=bool(valid), condition="IF NOT EXISTS ")
+
+    def _once(self, statement: str, found: re.Match[str], *, done: bool, condition: str) -> str:
+        self.any = True
+        if not done:
+            self._note(found[0], statement)
+        elif self._noted(found[0]) and not found["condition"]:
+            place = found.start("name")
+            return statement[:place] + condition + statement[place:]
+        return statement
+
+    def _noted(self, key: str) -> str | None:
+        """The whole statement; the file may have been edited since."""
+        if self._ask("SELECT to_regclass('alembic_unfinished')") is None:
+            return None
+        statement: str | None = self._ask(
+            "SELECT statement FROM alembic_unfinished"
+            " WHERE (revision, direction, key) = (%s, %s, %s)",
+            *self._step,
+            key,
+        )
+        return statement
+
+    def _note(self, key: str, statement: str) -> None:
+        self._ask(
+            "CREATE TABLE IF NOT EXISTS alembic_unfinished (revision text, direction text,"
+            " key text, statement text NOT NULL, PRIMARY KEY (revision, direction, key))"
+        )
+        self._ask(
+            "INSERT INTO alembic_unfinished VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (revision, direction, key) DO UPDATE SET statement = EXCLUDED.statement",
+            *self._step,
+            key,
+            statement,
+        )
+
+    def _ask(self, statement: str, *parameters: str) -> Any:
+        """The first column of the first row, past SQLAlchemy, whose events call this."""
+        driver: Any = self._connection.connection.driver_connection
+        cursor = driver.execute(statement, parameters or None)
+        return cursor.fetchone()[0] if cursor.description and cursor.rowcount else None

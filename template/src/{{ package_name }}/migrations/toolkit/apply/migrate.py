@@ -1,0 +1,163 @@
+"""A command that changes the database: it looks, takes its turn, looks again, and runs."""
+
+import logging
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from alembic import context
+from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
+from alembic.util import CommandError
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ....driver import TRANSACTIONAL_DDL
+from .. import history
+from . import server
+from .watch import watch
+
+logger = logging.getLogger(__name__)
+
+#: How long the application goes first after it was kept waiting, in lock timeouts: what a
+#: migration changes is blocked for at most a tenth of the time.
+PAUSE = 9
+
+Step = RevisionStep | StampStep
+
+RELATIVE = re.compile(r"(.+@)?[+-]\d+")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """In seconds: for a turn or a lock in all, and for one attempt to get a lock."""
+
+    wait: float
+    lock_timeout: float
+
+
+class Plan:
+    """The steps of a command, found when it begins, before it waits for its turn.
+
+    A relative target is meant from where the database is then. When it has moved by the time the
+    turn comes, another process has done what was asked for, or something else.
+    """
+
+    def __init__(self, looking: MigrationContext) -> None:
+        self._find = looking.opts["fn"]
+        self._target = looking.opts["destination_rev"]
+        heads = looking.get_current_heads()
+        self._find_steps(heads, looking)
+        self.is_empty = not self._steps and not looking.purge
+
+    def __call__(self, heads: tuple[str, ...], migrating: MigrationContext) -> list[Step]:
+        """For Alembic, which calls it each time it begins: what is left to do."""
+        place = set(heads)
+        if place not in self._places:
+            if isinstance(self._target, str) and RELATIVE.fullmatch(self._target):
+                raise CommandError(self._refusal(heads))
+            self._find_steps(heads, migrating)
+            if not self._steps:
+                logger.info("Nothing is left to do: another process has done it meanwhile.")
+        done = self._places.index(place)
+        del self._places[done + 1 :]
+        return self._steps[done:]
+
+    def applied(self, *, heads: set[str], **_: Any) -> None:
+        """For `on_version_apply`."""
+        self._places.append(set(heads))
+
+    @property
+    def step(self) -> Step | None:
+        """The one under way."""
+        done = len(self._places) - 1
+        return self._steps[done] if done < len(self._steps) else None
+
+    @property
+    def place(self) -> str:
+        return shown(self._places[-1])
+
+    def _find_steps(self, heads: tuple[str, ...], looking: MigrationContext) -> None:
+        self._steps: list[Step] = list(self._find(heads, looking))
+        for step in self._steps:
+            _let_server_prepare(step)
+        # Where the database is before the first step, and then after each.
+        self._places = [set(heads)]
+
+    def _refusal(self, heads: tuple[str, ...]) -> str:
+        return (
+            f"{self._target} was meant from {self.place}, and another process has meanwhile"
+            f" brought the database to {shown(heads)}. Nothing was done: see whether something"
+            " is left to do."
+        )
+
+
+def shown(heads: Iterable[str]) -> str:
+    return ", ".join(sorted(heads)) or "base"
+
+
+def _let_server_prepare(step: Step) -> None:
+    migrate = step.migration_fn
+
+    @wraps(migrate)
+    def prepared(**options: Any) -> None:
+        with server.applying(context.get_context(), step.info):
+            migrate(**options)
+
+    step.migration_fn = prepared
+
+
+def run(connection: Connection, plan: Plan, recorder: history.Recorder, patience: Patience) -> None:
+    """Run what `context` is configured for, and again where others held a lock."""
+    if not TRANSACTIONAL_DDL:
+        with connection.begin():
+            history.create_history(connection)
+    server.prepare(context.get_context(), lock_timeout=patience.lock_timeout, resume=_resume())
+    place, deadline = "", 0.0
+    with watch(connection.engine, patience.lock_timeout) as blockers:
+        while True:
+            blockers.clear()
+            recorder.begin()
+            try:
+                return _attempt(connection)
+            except DBAPIError as error:
+                if not server.is_lock_conflict(error):
+                    raise
+                connection.rollback()
+                if place != plan.place:
+                    place, deadline = plan.place, time.monotonic() + patience.wait
+                reason = "; ".join(blockers) or str(error.orig).partition("\n")[0]
+                _let_others_pass(reason, plan.step, patience, deadline)
+
+
+def _resume() -> str | None:
+    return context.get_x_argument(as_dictionary=True).get("resume")
+
+
+def _attempt(connection: Connection) -> None:
+    with context.begin_transaction():
+        context.run_migrations()
+        server.finish(connection)
+    connection.commit()
+
+
+def _let_others_pass(reason: str, step: Step | None, patience: Patience, deadline: float) -> None:
+    what = f"Migration {step.info.up_revision_id}" if step else "The migration"
+    pause = PAUSE * patience.lock_timeout
+    if time.monotonic() + pause > deadline:
+        raise CommandError(
+            f"{what} did not get its locks in {patience.wait:g} s, because of {reason}."
+            " Run the command again when that has ended, or give it more time"
+            " (--lock-wait, MIGRATION_LOCK_WAIT)."
+        )
+    logger.warning(
+        "%s had to wait longer than %g s, because of %s. It lets others pass, and is tried again"
+        " in %g s.",
+        what,
+        patience.lock_timeout,
+        reason,
+        pause,
+    )
+    time.sleep(pause)
