@@ -74,13 +74,3 @@ NAMED: dict[str, Answers] = {
 }
 PAIRS: dict[str, Answers] = {_label(row): _answers(row) for row in _pairwise(_CHOICES)}
 PROFILES: dict[str, Answers] = {**NAMED, **PAIRS}
-
-# The code of a project depends on nothing but these three.
-CODE: dict[str, Answers] = {
-    f"{database}-{names}{'' if example else '-empty'}": {
-        "database": database,
-        "example": example,
-        **NAMES[names],
-    }
-    for database, example, names in product(DATABASES, EXAMPLE, NAMES)
-}

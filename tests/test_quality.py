@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from .profiles import CODE, Answers
-from .projects import Project
+from .profiles import PROFILES, Answers
+from .projects import Project, Renderer
 from .shared import shared_folder
 
 Render = Callable[..., Project]
@@ -20,9 +20,9 @@ def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(shared_folder(tmp_path_factory) / f"mypy-{worker}")
 
 
-@pytest.mark.parametrize("answers", list(CODE.values()), ids=list(CODE))
-def test_lint_and_format(render: Render, answers: Answers) -> None:
-    project = render(**answers)
+@pytest.mark.parametrize("answers", list(PROFILES.values()), ids=list(PROFILES))
+def test_lint_and_format(renderer: Renderer, answers: Answers) -> None:
+    project = renderer.look(answers)
     for command in (["check"], ["format", "--check"]):
         project.run(sys.executable, "-m", "ruff", *command, "--no-cache")
 
@@ -30,8 +30,8 @@ def test_lint_and_format(render: Render, answers: Answers) -> None:
 @pytest.mark.parametrize(
     "answers",
     [
-        pytest.param(answers, id=name, marks=[] if name == "sqlite-usual" else pytest.mark.slow)
-        for name, answers in CODE.items()
+        pytest.param(answers, id=name, marks=[] if name == "default" else pytest.mark.slow)
+        for name, answers in PROFILES.items()
     ],
 )
 def test_types(render: Render, answers: Answers, mypy_cache: str) -> None:

@@ -19,7 +19,12 @@ LATER = "v9999.1.0"
 PROFILES = {"default": {}, "minimal": MINIMAL, "server": SERVER, "hardest": HARDEST}
 
 
-@pytest.fixture(params=list(PROFILES.values()), ids=list(PROFILES))
+@pytest.fixture(
+    params=[
+        pytest.param(answers, id=name, marks=[] if name == "default" else pytest.mark.slow)
+        for name, answers in PROFILES.items()
+    ]
+)
 def project(request: pytest.FixtureRequest, render: Render) -> Project:
     """A project in git, as its user has it after the first commit."""
     answers: Answers = request.param
