@@ -101,12 +101,14 @@ def throwaway_database(database: str, folder: Path) -> Iterator[str]:
         yield f"sqlite:///{folder / name}.db"
         return
     url = _server(database).url
-    _execute(url, f"create database {name}")
+    # MariaDB before 11.6 makes it Latin-1, which projects refuse.
+    charset = "" if database == "postgresql" else " character set utf8mb4"
+    execute(url, f"create database {name}{charset}")
     try:
         yield make_url(url).set(database=name).render_as_string(hide_password=False)
     finally:
         force = " with (force)" if database == "postgresql" else ""
-        _execute(url, f"drop database {name}{force}")
+        execute(url, f"drop database {name}{force}")
 
 
 def query(url: str, statement: str) -> list[tuple[object, ...]]:
@@ -116,7 +118,8 @@ def query(url: str, statement: str) -> list[tuple[object, ...]]:
         return [tuple(row) for row in connection.execute(text(statement))]
 
 
-def _execute(url: str, statement: str) -> None:
+def execute(url: str, statement: str) -> None:
+    """Run one statement, with the administrator's rights."""
     engine = create_engine(driver_url(url), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(statement))

@@ -13,7 +13,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -68,7 +68,7 @@ class Project:
         environment = self.path / ".venv"
         shutil.copytree(resolved, environment, symlinks=True, copy_function=os.link)
         target = ["--python", str(environment)]
-        _uv("pip", "install", *target, "--no-deps", "--editable", ".", folder=self.path)
+        run_uv("pip", "install", *target, "--no-deps", "--editable", ".", folder=self.path)
         return self
 
     def run(
@@ -127,11 +127,11 @@ class Project:
             output.close()
 
     def _resolve(self, folder: Path, python: str) -> None:
-        _uv("venv", "--relocatable", "--python", python, str(folder))
+        run_uv("venv", "--relocatable", "--python", python, str(folder))
         target = ["--python", str(folder), "--compile-bytecode"]
         pins = ["--constraints", str(ROOT / "requirements.txt")]
         declared = ["--requirements", "pyproject.toml", "--group", "dev"]
-        _uv("pip", "install", *target, *pins, *declared, folder=self.path)
+        run_uv("pip", "install", *target, *pins, *declared, folder=self.path)
 
 
 class Renderer:
@@ -142,13 +142,18 @@ class Renderer:
         self._template = template
         self._folder = folder
 
-    def __call__(self, target: Path, answers: Answers) -> Project:
+    def look(self, answers: Answers) -> Project:
+        """The rendered project itself, for tests that change nothing."""
         cached = once(
             self._folder / "renders" / _key(answers), lambda to: self._render(to, answers)
         )
-        shutil.copytree(cached / "project", target, symlinks=True)
         recorded = json.loads((cached / "answers.json").read_text())
-        return Project(target, recorded, self._folder / "environments")
+        return Project(cached / "project", recorded, self._folder / "environments")
+
+    def __call__(self, target: Path, answers: Answers) -> Project:
+        shared = self.look(answers)
+        shutil.copytree(shared.path, target, symlinks=True)
+        return replace(shared, path=target)
 
     def _render(self, folder: Path, answers: Answers) -> None:
         # Copier asks git about every file, which takes longer than the rendering.
@@ -192,21 +197,21 @@ def template(tmp_path_factory: pytest.TempPathFactory, _isolation: None) -> Path
 
 
 @pytest.fixture(scope="session")
-def _renderer(
+def renderer(
     copie_session: Copie, template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Renderer:
     return Renderer(copie_session, template, shared_folder(tmp_path_factory))
 
 
 @pytest.fixture
-def render(_renderer: Renderer, tmp_path: Path) -> Callable[..., Project]:
+def render(renderer: Renderer, tmp_path: Path) -> Callable[..., Project]:
     """Render the template with some answers, the rest by default; the project is the test's own."""
     made = 0
 
     def render(**answers: Any) -> Project:
         nonlocal made
         made += 1
-        return _renderer(tmp_path / f"project-{made}", answers)
+        return renderer(tmp_path / f"project-{made}", answers)
 
     return render
 
@@ -215,7 +220,7 @@ def _key(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _uv(*arguments: str, folder: Path | None = None) -> None:
+def run_uv(*arguments: str, folder: Path | None = None) -> None:
     command = [sys.executable, "-m", "uv", "--quiet", *arguments]
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=600, check=False
