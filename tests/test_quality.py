@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tomllib
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from .profiles import PROFILES, Answers
 from .projects import Project, Renderer
 from .shared import shared_folder
+from .template import ROOT
 
 Render = Callable[..., Project]
 
@@ -45,3 +47,15 @@ def test_lint_finds_what_is_wrong(render: Render) -> None:
     (project.package / "wrong.py").write_text("import os\nx = 'a'\n")
     assert "F401" in project.run(sys.executable, "-m", "ruff", "check", check=False).stdout
     assert project.run(sys.executable, "-m", "ruff", "format", "--check", check=False).returncode
+
+
+def test_the_template_is_linted_by_the_rules_of_its_projects(renderer: Renderer) -> None:
+    """So that its plain files are clean where they lie when they are clean in a project."""
+    own, projects = (
+        tomllib.loads(text)["tool"]["ruff"]["lint"]
+        for text in (
+            (ROOT / "pyproject.toml").read_text(),
+            renderer.look({}).read("pyproject.toml"),
+        )
+    )
+    assert (own["select"], own["ignore"]) == (projects["select"], projects["ignore"])
