@@ -108,6 +108,9 @@ def set_up_migrations(connection: Any, _: Any) -> None:
 
 def begin_migrations(connection: Connection) -> None:
     """Commands that only look do not wait for those that write."""
+    driver: Any = connection.connection.driver_connection
+    if driver.in_transaction:  # The one that holds the turn.
+        return
     read_only = connection.get_execution_options().get("read_only")
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 

@@ -1,67 +1,162 @@
-"""SQLite: how migrations take turns."""
+"""How migrations take turns on SQLite, and change all or nothing."""
 
 import logging
 import sqlite3
+import time
+import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from ....config import load_settings
+from . import batch
+from .backup import back_up
+
+__all__ = ["batch"]
+
 logger = logging.getLogger(__name__)
 
 CAN_TELL_BLOCKERS = False
 
+#: How long one attempt to begin takes, in seconds: SQLite waits without a word.
+STEP = 1
+# Settings that SQLite refuses or ignores inside a transaction.
+FIXED = {"foreign_keys", "journal_mode", "synchronous", "temp_store"}
+
 
 @contextmanager
 def turn(connection: Connection, *, wait: float) -> Iterator[None]:
-    """BEGIN IMMEDIATE is the lock: let it wait for as long as it may."""
-    if not _is_free(connection, 0):
-        logger.warning("Another process writes to this database. Waiting until it has ended.")
-        if not _is_free(connection, wait):
+    """Hold SQLite's only lock for writing, in the transaction that will change the database.
+
+    SQLAlchemy does not know yet that it has begun: Alembic would take it for the caller's.
+    """
+    driver = _driver(connection)
+    deadline, told = time.monotonic() + wait, False
+    while not _begin(driver, min(STEP, max(0, deadline - time.monotonic()))):
+        if time.monotonic() >= deadline:
             raise CommandError(
-                "Another process writes to this database all the time. Nothing was done: run the"
-                " command again, or give it more time (--lock-wait, MIGRATION_LOCK_WAIT)."
+                f"Another process has been writing to this database for {wait:g} s. Nothing was"
+                " done: run the command again when it has ended, or give it more time"
+                " (--lock-wait, MIGRATION_LOCK_WAIT)."
             )
-    yield
+        if not told:
+            logger.warning("Another process is writing to this database. Waiting until it ends.")
+        told = True
+    # Where there is no WAL, who commits waits for those who read.
+    _let_wait(driver, wait)
+    try:
+        yield
+    finally:
+        driver.rollback()
 
 
-def _is_free(connection: Connection, wait: float) -> bool:
-    driver: Any = connection.connection.driver_connection
-    driver.execute(f"PRAGMA busy_timeout = {round(wait * 1000)}")
+def _begin(driver: sqlite3.Connection, wait: float) -> bool:
+    _let_wait(driver, wait)
     try:
         driver.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError:
-        return False
-    driver.rollback()
-    driver.execute(f"PRAGMA busy_timeout = {round(max(wait, 5) * 1000)}")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname.startswith("SQLITE_BUSY"):
+            return False
+        raise CommandError(
+            f"SQLite cannot write to this database: {error}. See that this user may write to the"
+            " file and to its folder."
+        ) from None
     return True
 
 
+def _let_wait(driver: sqlite3.Connection, seconds: float) -> None:
+    driver.execute(f"PRAGMA busy_timeout = {round(min(seconds, 1_000_000) * 1000)}")
+
+
 def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | None) -> None:
-    """Nothing: migrations are one transaction, which has the only lock there is."""
+    """Remember what is to be done before the first change: there may be none."""
+    connection = cast(Connection, context.connection)
+    is_throw_away = context.config is None or context.config.attributes.get("url") is not None
+    connection.info["backups"] = 0 if is_throw_away else load_settings().migration_backups
 
 
 @contextmanager
 def applying(context: MigrationContext, step: MigrationInfo) -> Iterator[None]:
-    yield
+    """Around the function of one migration."""
+    connection = cast(Connection, context.connection)
+    if "orphans" not in connection.info:
+        connection.info["orphans"] = _orphans(connection)
+        _back_up(connection, step)
+    with warnings.catch_warnings(), _undivided(connection, step):
+        # Said of what `batch` keeps.
+        for message in ("Unnamed CHECK constraint on reflected", "Skipped unsupported reflection"):
+            warnings.filterwarnings("ignore", message)
+        yield
 
 
-def finish(connection: Connection) -> None:
-    """Foreign keys are off while SQLite migrates: see that each still points to a row."""
-    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
-    if broken:
+def _back_up(connection: Connection, step: MigrationInfo) -> None:
+    """From another connection, which sees what is committed."""
+    backups, file = connection.info["backups"], connection.engine.url.database
+    if backups and file and not step.is_stamp:
+        back_up(Path(file), "-".join(step.source_revision_ids) or "base", keep=backups)
+
+
+@contextmanager
+def _undivided(connection: Connection, step: MigrationInfo) -> Iterator[None]:
+    """Let SQLite refuse what would commit a part of the migration."""
+    refused: list[str] = []
+
+    def authorize(action: int, what: str | None, value: str | None, *_: Any) -> int:
+        if action == sqlite3.SQLITE_TRANSACTION:
+            refused.append(str(what))
+        elif action == sqlite3.SQLITE_PRAGMA and what in FIXED and value is not None:
+            refused.append(f"PRAGMA {what}")
+        else:
+            return sqlite3.SQLITE_OK
+        return sqlite3.SQLITE_DENY
+
+    driver = _driver(connection)
+    driver.set_authorizer(authorize)
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error):
+        if not refused:
+            raise
+    finally:
+        driver.set_authorizer(None)
+    if refused:
         raise CommandError(
-            f"Nothing was changed: a row of {broken[0]} would point to a row of {broken[2]} that"
-            " is not there. Let the migration delete or correct such rows."
+            f"Migration {step.up_revision_id} says {refused[0]}. On SQLite all migrations of a run"
+            " are one transaction, so that none is ever half-applied: leave it out, and"
+            " autocommit_block() and commit() too. Foreign keys are off meanwhile."
         )
 
 
+def finish(connection: Connection) -> None:
+    """Foreign keys are off meanwhile: see that no row has lost the one that it refers to."""
+    new = _orphans(connection) - connection.info.get("orphans", Counter())
+    for (child, parent), count in new.items():
+        raise CommandError(
+            f"Nothing was changed: {count} of the rows in {child} would refer to rows in {parent}"
+            " that are not there. Let the migration delete or correct them."
+        )
+
+
+def _orphans(connection: Connection) -> Counter[tuple[str, str]]:
+    """How many rows of which table lack one of which other."""
+    rows = connection.exec_driver_sql("PRAGMA foreign_key_check")
+    return Counter((row[0], row[2]) for row in rows)
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
+
+
 def is_lock_conflict(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+    """Never: who has the turn has the only lock."""
+    return False
 
 
 def blockers(connection: Connection) -> list[str]:

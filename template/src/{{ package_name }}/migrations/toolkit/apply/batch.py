@@ -1,0 +1,273 @@
+"""Batch operations that lose nothing.
+
+SQLite changes little of a table in place. Alembic makes it anew, from what SQLAlchemy's reflection
+sees of it, and that is not all. Here the new table is completed before it is made, its indexes and
+triggers come back by their own text, and what would be lost nevertheless is refused.
+"""
+
+import sqlite3
+from copy import copy
+from typing import Any, cast
+
+from alembic.ddl.sqlite import SQLiteImpl
+from alembic.operations.batch import ApplyBatchImpl, BatchOperationsImpl
+from alembic.util import CommandError
+from sqlalchemy import CheckConstraint, Column, Connection, MetaData, Table, literal_column
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateTable
+from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
+
+from .rehearsal import AUTOINCREMENT, Description, Item, describe, faults, names, quote
+
+Columns = dict[str, Column[Any]]
+
+SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+GET_NUMBER = "SELECT seq FROM sqlite_sequence WHERE name = ?"
+SET_NUMBER = "UPDATE sqlite_sequence SET seq = ? WHERE name = ?"
+CASCADES = """
+    SELECT m.name FROM pragma_foreign_keys k, sqlite_master m, pragma_foreign_key_list(m.name) f
+    WHERE k.foreign_keys AND m.type = 'table' AND f.[table] = ? COLLATE NOCASE
+"""
+# What Alembic does not carry over to an index on the new name of a column.
+NOT_PLAIN = {"where", "desc", "collate"}
+WITHOUT = "Drop in the same operation what names it."
+WHOLE = "Give it the whole table: op.batch_alter_table(..., copy_from=sa.Table(...))."
+
+
+class BatchImpl(SQLiteImpl):
+    """Alembic takes the class that was last defined for a dialect."""
+
+    __dialect__ = "sqlite"
+
+    _new_table: "NewTable | None" = None
+
+    def requires_recreate_in_batch(self, batch_op: BatchOperationsImpl) -> bool:
+        """SQLite renames columns in place, also where others name them."""
+        others = copy(batch_op)
+        others.batch = [operation for operation in batch_op.batch if not _renames(*operation)]
+        return super().requires_recreate_in_batch(others)
+
+    def prep_table_for_batch(self, batch_impl: ApplyBatchImpl, table: Table) -> None:
+        if self.connection is not None and not self.as_sql and table.schema is None:
+            self._new_table = NewTable(self.connection, batch_impl)
+            self._new_table.prepare()
+
+    def rename_table(self, old_table_name: str, new_table_name: str, schema: Any = None) -> None:
+        """In a batch operation, this puts the new table in its place."""
+        if self._new_table is None or self.connection is None:
+            super().rename_table(old_table_name, new_table_name, schema)
+            return
+        # Views and triggers of other tables name the table, which is not there just now.
+        self.connection.exec_driver_sql("PRAGMA legacy_alter_table = ON")
+        try:
+            super().rename_table(old_table_name, new_table_name, schema)
+        finally:
+            self.connection.exec_driver_sql("PRAGMA legacy_alter_table = OFF")
+        self._new_table.finish()
+        self._new_table = None
+
+
+def _renames(operation: str, _: Any, options: dict[str, Any]) -> bool:
+    """Whether it gives a column another name, and does nothing else."""
+    return (
+        operation == "alter_column"
+        and options["name"] is not None
+        and options["nullable"] is options["type_"] is options.get("autoincrement") is None
+        and options["server_default"] is False
+    )
+
+
+class Declared(UserDefinedType[Any]):
+    """A type as it was written."""
+
+    cache_ok = True
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def get_col_spec(self, **_: Any) -> str:
+        return self.text
+
+
+class NewTable:
+    """What a batch operation is about to put in the place of a table."""
+
+    def __init__(self, connection: Connection, batch: ApplyBatchImpl) -> None:
+        self._connection = connection
+        self._batch = batch
+        self._name = str(batch.table.name)
+        self._reflected, self._table = batch.table, cast(Table, batch.new_table)
+        #: The columns that stay, by their old names.
+        self._kept: Columns = {
+            name: batch.columns[name]
+            for name, transfer in batch.column_transfers.items()
+            if "expr" in transfer
+        }
+        self._schema = [Item(*row) for row in connection.exec_driver_sql(SCHEMA)]
+        self._item = next(item for item in self._schema if self._is_table(item))
+        self._old = self._describe(self._item.sql, WHOLE)
+
+    def _is_table(self, item: Item) -> bool:
+        return item.kind == "table" and item.name.casefold() == self._name.casefold()
+
+    def prepare(self) -> None:
+        """Complete it, or refuse."""
+        self._refuse_cascade()
+        # Otherwise the migration says itself what the table is.
+        if self._batch.reflected:
+            self._keep_checks()
+            self._complete(self._table, self._kept, self._reflected)
+            self._refuse_losses()
+        self._leave_out_generated()
+        self._others = self._other_items()
+        self._refuse_faults()
+        self._number = self._last_number()
+
+    def finish(self) -> None:
+        """Make the rest, once it is in its place."""
+        for item in self._others:
+            if item.table == self._item.name:
+                self._connection.exec_driver_sql(item.sql)
+        if self._number is not None:
+            self._connection.exec_driver_sql(SET_NUMBER, (self._number, self._name))
+
+    def _refuse_cascade(self) -> None:
+        child = self._connection.exec_driver_sql(CASCADES, (self._name,)).scalar()
+        if child:
+            raise self._refusal(
+                f"would delete the rows of {child} that refer to it, because foreign keys are on:"
+                " say PRAGMA foreign_keys = OFF on the connection before its transaction begins."
+            )
+
+    def _keep_checks(self) -> None:
+        """Alembic leaves out those that have no name."""
+        found = [item for item in self._reflected.constraints if isinstance(item, CheckConstraint)]
+        given = [item for item in self._batch.table_args if isinstance(item, CheckConstraint)]
+        known = [str(check.sqltext) for check in given]
+        for text in sorted(str(check.sqltext) for check in found if not check.name):
+            if text not in known and self._stays(text, is_restated=bool(given)):
+                self._table.append_constraint(CheckConstraint(literal_column(text)))
+
+    def _stays(self, check: str, *, is_restated: bool) -> bool:
+        columns = {name for name in self._old.columns if name.casefold() in names(check)}
+        changed = {name for name in columns if self._is_changed(name)}
+        if changed and columns & self._kept.keys() and not is_restated:
+            raise self._refusal(
+                f"changes {', '.join(sorted(changed))}, and CHECK ({check}) has no name by which"
+                " to drop it: say with table_args=[sa.CheckConstraint(...)] what becomes of it."
+            )
+        return not changed
+
+    def _is_changed(self, name: str) -> bool:
+        new, old = self._kept.get(name), self._reflected.c[name]
+        return new is None or new.name != old.name or repr(new.type) != repr(old.type)
+
+    def _complete(self, table: Table, kept: Columns, reflected: Table) -> None:
+        """Give a table what its reflection lacks."""
+        for name, column in kept.items():
+            self._complete_type(column, reflected.c[name].type, *self._old.columns[name])
+        keys = list(table.primary_key.columns)
+        if AUTOINCREMENT in self._old.parts and len(keys) == 1 and keys[0].key in kept:
+            table.dialect_options["sqlite"]["autoincrement"] = True
+
+    def _complete_type(
+        self, column: Column[Any], reflected: TypeEngine[Any], declared: str, collation: str
+    ) -> None:
+        given = self._write(column.type)
+        if repr(column.type) != repr(reflected):
+            declared = given
+        if collation != "BINARY" and "COLLATE" not in declared.upper():
+            declared += f" COLLATE {quote(collation)}"
+        # Other types stay, because only of a real INTEGER SQLAlchemy makes AUTOINCREMENT.
+        if not declared or declared.casefold() != given.casefold():
+            column.type = Declared(declared)
+
+    def _write(self, type_: TypeEngine[Any]) -> str:
+        return "" if isinstance(type_, NullType) else type_.compile(self._connection.dialect)
+
+    def _refuse_losses(self) -> None:
+        """What neither the new table has nor one that Alembic would make without any change."""
+        copy = Table(
+            self._name,
+            MetaData(),
+            autoload_with=self._connection,
+            resolve_fks=False,
+            listeners=[("column_reflect", self._batch.impl.autogen_column_reflect)],
+        )
+        self._complete(copy, dict(copy.c), copy)
+        unchanged = self._describe(self._create(copy, WHOLE), WHOLE)
+        lost = self._old.parts - unchanged.parts - self._new().parts
+        if lost:
+            raise self._refusal(f"would lose {'; '.join(lost)}. {WHOLE}")
+
+    def _new(self) -> Description:
+        return self._describe(self._create(self._table, WITHOUT), WITHOUT)
+
+    def _describe(self, sql: str, advice: str) -> Description:
+        try:
+            return describe(self._item.name, sql)
+        except sqlite3.Error as error:
+            raise self._refusal(f"cannot make the table anew: {error}. {advice}") from None
+
+    def _create(self, table: Table, advice: str) -> str:
+        for key in table.foreign_keys:
+            _add_parent(table.metadata, key.target_fullname)
+        given, table.name = table.name, self._reflected.name
+        try:
+            return str(CreateTable(table).compile(dialect=self._connection.dialect))
+        except SQLAlchemyError as error:
+            raise self._refusal(f"cannot make the table anew: {error}. {advice}") from None
+        finally:
+            table.name = given
+
+    def _leave_out_generated(self) -> None:
+        """Alembic would copy their values, which SQLite does not take."""
+        for name, column in self._kept.items():
+            if column.computed is not None:
+                del self._batch.column_transfers[name]["expr"]
+
+    def _other_items(self) -> list[Item]:
+        """What of the schema is to stay as it is written."""
+        indexes = self._batch.indexes
+        dropped = {str(index.name) for index in self._reflected.indexes} - indexes.keys()
+        renamed = {name.casefold() for name, column in self._kept.items() if column.name != name}
+        others = []
+        for item in self._schema:
+            words = names(item.sql)
+            is_adapted = item.name in indexes and words & renamed and not words & NOT_PLAIN
+            is_gone = item.kind == "index" and (item.name in dropped or is_adapted)
+            if item is not self._item and not is_gone:
+                indexes.pop(item.name, None)
+                others.append(item)
+        return others
+
+    def _refuse_faults(self) -> None:
+        table = Item("table", self._name, self._name, self._create(self._table, WITHOUT))
+        found = faults([table, *self._others])
+        known = faults(self._schema) if found else {}
+        new = [fault for attempt, fault in found.items() if attempt not in known]
+        if new:
+            raise self._refusal(
+                f"would leave what does not work any more: {', '.join(new)}. Drop it in the"
+                " migration before, and make it anew afterwards."
+            )
+
+    def _last_number(self) -> int | None:
+        """What AUTOINCREMENT has given last, so that none is given again."""
+        if AUTOINCREMENT not in self._old.parts or AUTOINCREMENT not in self._new().parts:
+            return None
+        last = self._connection.exec_driver_sql(GET_NUMBER, (self._item.name,))
+        return cast(int | None, last.scalar())
+
+    def _refusal(self, reason: str) -> CommandError:
+        return CommandError(f'op.batch_alter_table("{self._name}") {reason}')
+
+
+def _add_parent(metadata: MetaData, target: str) -> None:
+    """SQLAlchemy writes no foreign key to a table that it does not know."""
+    name, _, column = target.rpartition(".")
+    parent = metadata.tables.get(name)
+    if parent is None:
+        Table(name, metadata, Column(column))
+    elif column not in parent.c:
+        parent.append_column(Column(column))
