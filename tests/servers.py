@@ -32,6 +32,11 @@ _DEFAULT_URLS = {
     "mariadb": "mariadb://root@127.0.0.1:3306/mysql",
     "mysql": "mysql://root@127.0.0.1:3306/mysql",
 }
+_CONTAINERS = {
+    "postgresql": ("postgres:18", 5432, "POSTGRES_HOST_AUTH_METHOD=trust", "SIGINT"),
+    "mariadb": ("mariadb:11", 3306, "MARIADB_ALLOW_EMPTY_ROOT_PASSWORD=1", "SIGTERM"),
+    "mysql": ("mysql:9", 3306, "MYSQL_ALLOW_EMPTY_PASSWORD=1", "SIGTERM"),
+}
 # Nothing here has to survive a power cut.
 _POSTGRESQL_OPTIONS = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
 _INNODB_OPTIONS = ["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0"]
@@ -108,16 +113,11 @@ class Servers:
 
     def _container(self, database: str) -> Server:
         engine, port = _container_engine(), _free_port()
-        options, image, inner = {
-            "postgresql": (["POSTGRES_HOST_AUTH_METHOD=trust"], "postgres", 5432),
-            "mariadb": (["MARIADB_ALLOW_EMPTY_ROOT_PASSWORD=1"], "mariadb", 3306),
-            "mysql": (["MYSQL_ALLOW_EMPTY_PASSWORD=1"], "mysql", 3306),
-        }[database]
-        run = [engine, "run", "--rm", f"--publish=127.0.0.1:{port}:{inner}"]
-        command = [*run, *(f"--env={option}" for option in options), image]
+        image, inner, variable, stop = _CONTAINERS[database]
+        options = [f"--publish=127.0.0.1:{port}:{inner}", f"--env={variable}"]
         folder = tempfile.mkdtemp(prefix=f"{database}-")
-        service = Service(folder, [], command, stop="SIGINT")
-        origin = f"a container of {Path(engine).name}'s image {image}"
+        service = Service(folder, [], [engine, "run", "--rm", *options, image], stop=stop)
+        origin = f"a container of {image} in {Path(engine).name}"
         return self._start(database, service, port, origin, patience=300)
 
     def _start(
