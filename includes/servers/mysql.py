@@ -1,0 +1,152 @@
+"""How migrations take turns and keep out of the application's way on MySQL and MariaDB."""
+
+import logging
+import random
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import cast, get_args
+
+from alembic.runtime.migration import MigrationContext, MigrationInfo
+from alembic.util import CommandError
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from .journal.entries import unfinished_revision
+from .journal.journal import Journal
+from .journal.verdict import Resume
+from .journal.wire import code
+from .sessions import LOCK, Session, blocking, migrating
+
+logger = logging.getLogger(__name__)
+
+CAN_TELL_BLOCKERS = True
+
+POLL = 0.5
+
+NO_LOCKS_HERE = 1235
+LOCK_CONFLICTS = {1205, 1213}
+
+GALERA = (
+    "This server is a node of a Galera cluster, which has no lock for migrations to take turns"
+    " with: write the migration with `upgrade --sql` and run that script once, on one node."
+)
+
+
+@contextmanager
+def turn(connection: Connection, *, wait: float) -> Iterator[None]:
+    """Hold the lock on the connection that migrates.
+
+    The server frees it when that session has ended, also when the process was killed: then no
+    statement of it runs any more, nor is rolled back. A lock on a connection of its own would be
+    free at once.
+    """
+    _refuse_galera(connection)
+    deadline, told = time.monotonic() + wait, False
+    while not _take_lock(connection):
+        with connection.begin():
+            holder = migrating(connection)
+            if holder and holder.is_dead:
+                _end(connection, holder)
+        who = f": {holder}" if holder else ""
+        if time.monotonic() > deadline:
+            raise CommandError(
+                f"Another process is migrating this database{who}. Nothing was done, since this"
+                " may wait no longer: run the command again when it has ended, or give it more"
+                " time (--lock-wait, MIGRATION_LOCK_WAIT)."
+            )
+        if not told:
+            logger.warning(
+                "Another process is migrating this database%s. Waiting until it has ended.", who
+            )
+        told = True
+        time.sleep(POLL * random.uniform(0.8, 1.2))  # noqa: S311
+    try:
+        yield
+    finally:
+        with suppress(SQLAlchemyError):
+            connection.rollback()
+            with connection.begin():
+                connection.exec_driver_sql(f"DO RELEASE_LOCK({LOCK})")
+
+
+def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | None) -> None:
+    """Let no statement wait for a lock so long that the application notices: in whole seconds."""
+    connection = _connection(context)
+    seconds = max(1, round(lock_timeout))
+    with connection.begin():
+        connection.exec_driver_sql(
+            f"SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}"
+        )
+    connection.info["journal"] = Journal(connection, _as_resume(resume))
+
+
+def applying(context: MigrationContext, step: MigrationInfo) -> AbstractContextManager[None]:
+    """Around the function of one migration, in the transaction that changes the version row."""
+    journal: Journal = _connection(context).info["journal"]
+    return journal.applying(step)
+
+
+def finish(connection: Connection) -> None:
+    """Each migration has been committed by itself."""
+
+
+def is_lock_conflict(error: DBAPIError) -> bool:
+    return _code(error) in LOCK_CONFLICTS
+
+
+def blockers(connection: Connection) -> list[str]:
+    """Ask on another connection, while the migration waits."""
+    session = migrating(connection)
+    return blocking(connection, session) if session else []
+
+
+def unfinished(connection: Connection) -> str | None:
+    """The revision that was begun, and that nobody is completing now."""
+    if connection.exec_driver_sql(f"SELECT IS_USED_LOCK({LOCK})").scalar():
+        return None
+    return unfinished_revision(connection)
+
+
+def _refuse_galera(connection: Connection) -> None:
+    with connection.begin():
+        rows = connection.exec_driver_sql(
+            "SHOW GLOBAL VARIABLES WHERE variable_name IN ('wsrep_on', 'wsrep_provider')"
+        ).all()
+    settings: dict[str, str] = dict(row.tuple() for row in rows)
+    if settings.get("wsrep_on") == "ON" and settings.get("wsrep_provider") != "none":
+        raise CommandError(GALERA)
+
+
+def _take_lock(connection: Connection) -> bool:
+    try:
+        with connection.begin():
+            return bool(connection.exec_driver_sql(f"SELECT GET_LOCK({LOCK}, 0)").scalar())
+    except DBAPIError as error:
+        if _code(error) == NO_LOCKS_HERE:
+            raise CommandError(GALERA) from None
+        raise
+
+
+def _end(connection: Connection, holder: Session) -> None:
+    """Safe at any moment: the next migration completes what this one began."""
+    logger.warning(
+        "It has done nothing for %d s, so its process is gone or stuck: session %d is ended.",
+        *(holder.time, holder.id),
+    )
+    with suppress(DBAPIError):
+        connection.exec_driver_sql(f"KILL {holder.id}")
+
+
+def _connection(context: MigrationContext) -> Connection:
+    return cast(Connection, context.connection)
+
+
+def _as_resume(text: str | None) -> Resume | None:
+    if text is not None and text not in get_args(Resume):
+        raise CommandError(f"-x resume={text} is none of {', '.join(get_args(Resume))}.")
+    return cast(Resume | None, text)
+
+
+def _code(error: DBAPIError) -> int:
+    return code(error.orig) if error.orig else 0

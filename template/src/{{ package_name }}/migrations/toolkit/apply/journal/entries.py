@@ -1,0 +1,132 @@
+"""The journal's table: one row per statement of the revision under way, or none."""
+
+from dataclasses import astuple, dataclass, fields
+from enum import StrEnum
+
+from alembic.util import CommandError
+from sqlalchemy import Connection, inspect
+
+from ..... import DISTRIBUTION
+from .wire import Rows, Wire, code
+
+TABLE = "alembic_journal"
+_NO_SUCH_TABLE = 1146
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is under way: the upgrade or the downgrade of a revision."""
+
+    direction: str
+    revision: str
+
+    def __str__(self) -> str:
+        return f"{self.direction} of {self.revision}"
+
+    @property
+    def command(self) -> str:
+        """What completes it."""
+        target = self.revision if self.direction == "upgrade" else f"{self.revision}-1"
+        return f"{DISTRIBUTION} db {self.direction} {target}"
+
+
+class State(StrEnum):
+    #: Written before a definition runs: whether it took effect is not known.
+    INTENT = "intent"
+    DONE = "done"
+    #: The server has said no, and nothing has changed.
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Entry:
+    number: int
+    direction: str
+    revision: str
+    state: str
+    #: Digest of the file that it stands in.
+    file: str
+    statement: str
+    #: Fingerprints of the parameters.
+    parameters: str
+    #: Digest of what the statement is about, as it was before.
+    schema_before: str | None = None
+    #: What the statement gave: rows, counts, or an error.
+    outcome: str = "{}"
+
+    @property
+    def step(self) -> Step:
+        return Step(self.direction, self.revision)
+
+
+_COLUMNS = ", ".join(field.name for field in fields(Entry))
+_DEFINITION = """(
+    number INT PRIMARY KEY,
+    direction VARCHAR(9) NOT NULL,
+    revision VARCHAR(255) NOT NULL,
+    state VARCHAR(6) NOT NULL,
+    file CHAR(64) NOT NULL,
+    statement LONGTEXT NOT NULL,
+    parameters LONGTEXT NOT NULL,
+    schema_before CHAR(64),
+    outcome LONGTEXT NOT NULL,
+    last_insert_id BIGINT UNSIGNED NOT NULL
+) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
+"""
+
+
+class Entries:
+    """Writes and reads them; who calls says when to commit."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        [(schema,)] = wire.run("SELECT DATABASE()")
+        # Also when a migration says USE.
+        self._table = f"`{schema}`.{TABLE}"
+
+    def load(self) -> dict[int, Entry]:
+        """What an earlier run has left, by number."""
+        try:
+            rows = self._read()
+        except self._wire.errors.Error as error:
+            raise CommandError(
+                f"The journal that makes migrations safe cannot be kept ({error.args[-1]}). Allow"
+                f" this user to CREATE, SELECT, INSERT, UPDATE and DELETE in {TABLE}."
+            ) from None
+        # Else the migration would see all rows as they are now.
+        self._wire.commit()
+        return {entry.number: entry for entry in (Entry(*row) for row in rows)}
+
+    def _read(self) -> Rows:
+        query = f"SELECT {_COLUMNS} FROM {self._table}"
+        try:
+            return self._wire.run(query)
+        except self._wire.errors.ProgrammingError as error:
+            if code(error) != _NO_SUCH_TABLE:
+                raise
+            self._wire.run(f"CREATE TABLE IF NOT EXISTS {self._table} {_DEFINITION}")
+            return []
+
+    def write(self, entry: Entry) -> None:
+        """In place of the one with the same number, with the session's LAST_INSERT_ID()."""
+        marks = ", ".join(["%s"] * len(fields(Entry)))
+        self._wire.run(
+            f"REPLACE INTO {self._table} ({_COLUMNS}, last_insert_id)"
+            f" VALUES ({marks}, LAST_INSERT_ID())",
+            *astuple(entry),
+        )
+
+    def restore_last_insert_id(self, number: int) -> None:
+        """For a statement that asks for the one of a statement that ran in another session."""
+        query = f"(SELECT last_insert_id FROM {self._table} WHERE number = {number})"
+        self._wire.run(f"DO LAST_INSERT_ID({query})")
+
+    def clear(self) -> None:
+        self._wire.run(f"DELETE FROM {self._table}")
+
+
+def unfinished_revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(TABLE):
+        return None
+    revision: str | None = connection.exec_driver_sql(f"SELECT MAX(revision) FROM {TABLE}").scalar()
+    return revision

@@ -1,0 +1,122 @@
+"""Of one run of migrations: it listens to what SQLAlchemy executes while a migration runs."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from alembic.runtime.migration import MigrationInfo
+from alembic.script import Script
+from alembic.util import CommandError
+from sqlalchemy import Connection, event
+
+from ... import history
+from . import values
+from .entries import Entries, Entry, State, Step
+from .outcome import NOTHING
+from .replay import Execution, Replay
+from .schema import Schema
+from .statements import Statement
+from .verdict import Resume, took_effect
+from .wire import Wire
+
+logger = logging.getLogger(__name__)
+
+LOCK_WAIT_TIMEOUT = 1205
+EVENTS = ("do_execute", "do_executemany", "do_execute_no_params")
+
+
+class Journal:
+    """The turn must be held: nobody else writes meanwhile."""
+
+    def __init__(self, connection: Connection, resume: Resume | None) -> None:
+        self._connection = connection
+        self._resume = resume
+        self._wire = Wire(connection)
+        if self._wire.takes_several_statements:
+            raise CommandError(
+                "This connection takes several statements in one string, of which the journal"
+                " would see one: connect without MULTI_STATEMENTS."
+            )
+        self._entries = Entries(self._wire)
+        #: While a migration runs: Alembic's own statements are none of its.
+        self._replay: Replay | None = None
+        for name in EVENTS:
+            event.listen(connection.engine, name, self._listener(name))
+
+    @contextmanager
+    def applying(self, step: MigrationInfo) -> Iterator[None]:
+        """Around the migration's function, in the transaction that changes the version row."""
+        script = step.up_revision
+        if step.is_stamp or not isinstance(script, Script):
+            # The user has decided where the database is.
+            self._entries.load()
+            self._entries.clear()
+            yield
+            return
+        now = Step("upgrade" if step.is_upgrade else "downgrade", script.revision)
+        left = self._load(now)
+        file = history.digest(script.path)
+        self._replay = Replay(self._connection, self._entries, now, file, left)
+        try:
+            yield
+            self._replay.finish()
+        finally:
+            self._replay = None
+
+    def _listener(self, name: str) -> Callable[..., bool]:
+        run = getattr(self._connection.dialect, name)
+
+        def listener(cursor: Any, sql: str, *rest: Any) -> bool:
+            """Whether the statement is done, so that SQLAlchemy does not execute it."""
+            *parameters, context = rest
+            if self._replay is None or context.root_connection is not self._connection:
+                return False
+            self._replay.handle(
+                Execution(
+                    Statement.parse(sql),
+                    values.fingerprints(parameters),
+                    partial(run, cursor, sql, *rest),
+                    cursor,
+                    context,
+                )
+            )
+            return True
+
+        return listener
+
+    def _load(self, now: Step) -> dict[int, Entry]:
+        left = self._entries.load()
+        # What the user says is meant for what they have seen.
+        resume, self._resume = self._resume, None
+        if resume == "restart":
+            self._entries.clear()
+            self._wire.commit()
+            return {}
+        if left:
+            self._check(left, now, resume)
+        return left
+
+    def _check(self, left: dict[int, Entry], now: Step, resume: Resume | None) -> None:
+        last = left[max(left)]
+        if last.step != now:
+            raise CommandError(
+                f"The {last.step} stopped at statement {last.number} and must be completed first:"
+                f" `{last.step.command}`."
+            )
+        if LOCK_WAIT_TIMEOUT not in values.load(last.outcome).get("error", ()):
+            logger.warning("The %s stopped at statement %d: completing it.", now, last.number)
+        if last.state == State.INTENT:
+            # Written at once: later statements may change the same tables.
+            left[last.number] = self._judge(last, resume)
+
+    def _judge(self, last: Entry, resume: Resume | None) -> Entry:
+        schema = Schema(self._connection, self._wire)
+        done = took_effect(last, schema, self._wire, resume)
+        state = State.DONE if done else State.FAILED
+        judged = replace(last, state=state, outcome=values.dump(NOTHING))
+        self._entries.write(judged)
+        self._wire.commit()
+        return judged

@@ -1,0 +1,78 @@
+"""What a statement gave to the migration, to give it again in a later run."""
+
+from typing import Any
+
+from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
+from sqlalchemy.engine.default import DefaultExecutionContext
+from sqlalchemy.engine.interfaces import ExecuteStyle
+
+from . import values
+from .wire import Wire
+
+Outcome = dict[str, Any]
+
+#: Of a longer result a digest is kept.
+MAX_LENGTH = 1_000_000
+#: Of a statement that was not heard of any more.
+NOTHING: Outcome = {"rowcount": 0, "lastrowid": 0}
+
+
+def take(
+    cursor: Any, context: DefaultExecutionContext, variables: list[str], wire: Wire
+) -> Outcome:
+    """The result is read to its end here: the journal's next statement would discard the rest."""
+    outcome = {"rowcount": cursor.rowcount, "lastrowid": cursor.lastrowid}
+    if cursor.description:
+        description, rows = cursor.description, list(cursor.fetchall())
+        outcome |= {"description": description, "rows": rows}
+        if not _is_read_from_cursor(context):
+            _answer(context, description, rows)
+        elif rows:
+            cursor.scroll(0, mode="absolute")
+    if variables:
+        outcome["variables"] = wire.run(f"SELECT {', '.join(variables)}")[0]
+    text = values.dump(outcome)
+    return outcome if len(text) <= MAX_LENGTH else {"digest": values.digest(text)}
+
+
+def give(
+    outcome: Outcome,
+    cursor: Any,
+    context: DefaultExecutionContext,
+    variables: list[str],
+    wire: Wire,
+) -> None:
+    """Raises what the statement raised."""
+    if "error" in outcome:
+        raise _error(outcome, wire)
+    cursor.rowcount = outcome["rowcount"]
+    cursor.lastrowid = outcome["lastrowid"]
+    if "description" in outcome:
+        description = [tuple(column) for column in outcome["description"]]
+        _answer(context, description, [tuple(row) for row in outcome["rows"]])
+    if "variables" in outcome:
+        assignments = ", ".join(f"{variable} = %s" for variable in variables)
+        wire.run(f"SET {assignments}", *outcome["variables"])
+
+
+def can_give(outcome: Outcome, context: DefaultExecutionContext) -> bool:
+    return not (outcome.get("rows") and _is_read_from_cursor(context))
+
+
+def of_error(error: Any) -> Outcome:
+    return {"error": [type(error).__name__, *error.args]}
+
+
+def _error(outcome: Outcome, wire: Wire) -> BaseException:
+    name, *arguments = outcome["error"]
+    error: BaseException = getattr(wire.errors, name)(*arguments)
+    return error
+
+
+def _is_read_from_cursor(context: DefaultExecutionContext) -> bool:
+    """SQLAlchemy reads these itself: of many rows, it sorts what RETURNING gives."""
+    return context.execute_style is ExecuteStyle.INSERTMANYVALUES
+
+
+def _answer(context: DefaultExecutionContext, description: Any, rows: list[Any]) -> None:
+    context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(None, description, rows)

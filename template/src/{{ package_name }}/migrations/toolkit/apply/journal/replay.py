@@ -1,0 +1,229 @@
+"""The flow: each statement of a migration runs and is journalled, or is answered from the journal."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from alembic.util import CommandError
+from sqlalchemy import Connection
+from sqlalchemy.engine.default import DefaultExecutionContext
+
+from ..... import DISTRIBUTION
+from . import outcome, values
+from .entries import Entries, Entry, State, Step
+from .schema import Schema
+from .statements import Kind, Statement
+from .wire import Wire, is_answer
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A statement that SQLAlchemy is about to execute."""
+
+    statement: Statement
+    fingerprints: list[str]
+    run: Callable[[], object]
+    cursor: Any
+    context: DefaultExecutionContext
+
+    @property
+    def shown(self) -> str:
+        return self.statement.text[:300]
+
+
+class Replay:
+    """Of the upgrade or the downgrade of one revision."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        entries: Entries,
+        step: Step,
+        file: str,
+        left: dict[int, Entry],
+    ) -> None:
+        self._connection = connection
+        self._wire = Wire(connection)
+        self._schema = Schema(connection, self._wire)
+        self._entries = entries
+        self._step = step
+        self._file = file
+        #: What an earlier run has left; its last statement may be unfinished.
+        self._left = left
+        self._last = max(left, default=0)
+        self._number = 0
+        #: Values that were other ones in the earlier run, and tables that ended with its session.
+        self._strange: set[str] = set()
+        self._lost_tables: set[str] = set()
+        #: Written since a savepoint, if there is one.
+        self._since_savepoint: list[Entry] | None = None
+
+    def handle(self, execution: Execution) -> None:
+        if execution.statement.kind is Kind.REFUSED:
+            raise CommandError(
+                "LOCK TABLES in a migration locks out the journal that makes migrations safe:"
+                f" leave it out: {execution.shown}"
+            )
+        if execution.statement.kind is Kind.SESSION:
+            self._run_for_session(execution)
+            return
+        self._number += 1
+        entry = self._left.get(self._number)
+        if entry and (entry.state == State.DONE or self._number < self._last):
+            self._answer(entry, execution)
+        else:
+            self._refuse_what_is_lost(execution)
+            if self._number - 1 in self._left:
+                self._entries.restore_last_insert_id(self._number - 1)
+            self._execute(execution)
+
+    def finish(self) -> None:
+        """With the change of the version row, in one transaction."""
+        for number, entry in self._left.items():
+            if number > self._number and entry.state == State.DONE:
+                raise CommandError(self._changed(entry))
+        if self._number or self._left:
+            self._entries.clear()
+
+    def _run_for_session(self, execution: Execution) -> None:
+        execution.run()
+        word = execution.statement.text.upper().split()[0]
+        if word == "SAVEPOINT" and self._since_savepoint is None:
+            self._since_savepoint = []
+        if word == "ROLLBACK":
+            # It took the journal's rows back too, and the statements were executed nevertheless.
+            for entry in self._since_savepoint or ():
+                self._entries.write(entry)
+
+    def _execute(self, execution: Execution) -> None:
+        statement = execution.statement
+        if statement.kind in {Kind.DEFINE, Kind.OPAQUE} or (
+            statement.kind is Kind.WRITE and self._schema.writes_outside_transactions(statement)
+        ):
+            self._execute_alone(execution)
+        else:
+            self._execute_in_transaction(execution)
+
+    def _execute_alone(self, execution: Execution) -> None:
+        """It commits what is open, so the journal does it before, with the intent."""
+        statement = execution.statement
+        can_be_seen = statement.kind is Kind.DEFINE
+        before = self._schema.digest(statement) if can_be_seen else None
+        intent = replace(self._entry(execution, State.INTENT), schema_before=before)
+        self._write(intent)
+        self._commit()
+        try:
+            execution.run()
+        except self._wire.errors.Error as error:
+            if is_answer(error):
+                self._note_failure(execution, intent, error)
+            raise
+        self._write(replace(intent, state=State.DONE, outcome=self._take(execution)))
+        self._commit()
+        self._schema.forget()
+
+    def _note_failure(self, execution: Execution, intent: Entry, error: Exception) -> None:
+        """A failure that has changed nothing is known to be one, whatever others change later."""
+        with suppress(self._wire.errors.Error):
+            before = intent.schema_before
+            unchanged = before and self._schema.digest(execution.statement) == before
+            state = State.FAILED if unchanged else State.INTENT
+            self._write(replace(intent, state=state, outcome=values.dump(outcome.of_error(error))))
+            self._commit()
+
+    def _execute_in_transaction(self, execution: Execution) -> None:
+        autocommits = self._wire.autocommits
+        if autocommits:
+            self._wire.run("BEGIN")
+        try:
+            execution.run()
+        except self._wire.errors.Error as error:
+            if is_answer(error):
+                with suppress(self._wire.errors.Error):
+                    failed = self._entry(execution, State.FAILED)
+                    self._write(replace(failed, outcome=values.dump(outcome.of_error(error))))
+                    if autocommits:
+                        self._commit()
+            raise
+        done = self._entry(execution, State.DONE)
+        self._write(replace(done, outcome=self._take(execution)))
+        if autocommits:
+            self._commit()
+
+    def _entry(self, execution: Execution, state: State) -> Entry:
+        return Entry(
+            self._number,
+            self._step.direction,
+            self._step.revision,
+            state,
+            self._file,
+            execution.statement.kept,
+            " ".join(execution.fingerprints),
+        )
+
+    def _write(self, entry: Entry) -> None:
+        self._entries.write(entry)
+        if self._since_savepoint is not None:
+            self._since_savepoint.append(entry)
+
+    def _commit(self) -> None:
+        self._wire.commit()
+        self._since_savepoint = None
+
+    def _take(self, execution: Execution) -> str:
+        variables = execution.statement.variables
+        return values.dump(outcome.take(execution.cursor, execution.context, variables, self._wire))
+
+    def _answer(self, entry: Entry, execution: Execution) -> None:
+        self._compare(entry, execution)
+        self._note_temporary_tables(execution.statement)
+        given = values.load(entry.outcome)
+        if "digest" in given:
+            execution.run()
+            if values.load(self._take(execution)) != given:
+                raise self._refuse(execution, "the long result that it once gave is not known")
+        elif not outcome.can_give(given, execution.context):
+            raise self._refuse(execution, "SQLAlchemy reads the rows that it gave in its own way")
+        else:
+            variables = execution.statement.variables
+            outcome.give(given, execution.cursor, execution.context, variables, self._wire)
+
+    def _compare(self, entry: Entry, execution: Execution) -> None:
+        """In the same file, a value may be another one: a new uuid, or the time."""
+        before, now = entry.parameters.split(), execution.fingerprints
+        may_differ = entry.file == self._file and not entry.parameters.startswith(values.SUMMARY)
+        if entry.statement != execution.statement.kept or (before != now and not may_differ):
+            raise CommandError(self._changed(entry))
+        self._strange |= set(now) - {*before, values.NULL}
+
+    def _note_temporary_tables(self, statement: Statement) -> None:
+        if found := statement.temporary_tables:
+            word, names = found
+            if word == "CREATE":
+                self._lost_tables |= names
+            else:
+                self._lost_tables -= names
+
+    def _refuse_what_is_lost(self, execution: Execution) -> None:
+        if self._lost_tables & execution.statement.words:
+            raise self._refuse(execution, "its temporary table ended with the interrupted run")
+        if self._strange & set(execution.fingerprints):
+            raise CommandError(
+                f"Statement {self._number} of the {self._step} has a value that was another one in"
+                " the interrupted run: write it so that it is the same each time, or so that the"
+                f" database finds it: {execution.shown}"
+            )
+
+    def _refuse(self, execution: Execution, why: str) -> CommandError:
+        return CommandError(
+            f"The {self._step} cannot be completed at statement {self._number}, because {why}."
+            f" Complete it by hand, then tell with `{DISTRIBUTION} db stamp` where the database"
+            f" is: {execution.shown}"
+        )
+
+    def _changed(self, entry: Entry) -> str:
+        return (
+            f"Statement {entry.number} of the {self._step} has been executed, and the file no"
+            f" longer has it so. Put it back as it was: {entry.statement[:300]}"
+        )
