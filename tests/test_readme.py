@@ -1,0 +1,95 @@
+"""What the README of a project says is done, word by word."""
+
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from .projects import Project
+
+Render = Callable[..., Project]
+
+pytestmark = pytest.mark.slow
+
+BLOCK = re.compile(
+    r"(?:^`(?P<file>[^`\n]+)`\n\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.M | re.S
+)
+
+
+@dataclass
+class Step:
+    """A file to write, or commands to run."""
+
+    file: str
+    text: str
+
+
+def steps(readme: str, heading: str) -> Iterator[Step]:
+    _, _, rest = readme.partition(f"## {heading}")
+    assert rest, f"README has no {heading}"
+    section = re.split(r"^## ", rest, maxsplit=1, flags=re.M)[0]
+    for block in BLOCK.finditer(section):
+        if block["kind"] == "sh":
+            yield Step("", block["text"])
+        else:
+            assert block["file"], f"which file is this?\n{block['text']}"
+            yield Step(block["file"], block["text"])
+
+
+@pytest.mark.parametrize("example", [True, False])
+def test_a_feature_is_added(
+    render: Render, database: str, database_url: str, example: bool
+) -> None:
+    project = render(database=database, example=example).install()
+    feature = "orders" if example else "notes"
+    found = list(steps(project.read("README.md"), f"Add a feature: {feature}"))
+    assert len(found) == 8
+    commands = []
+    for step in found:
+        if step.file:
+            (project.path / step.file).write_text(step.text)
+        else:
+            commands += [line for line in step.text.splitlines() if line != "make run"]
+            for command in step.text.splitlines():
+                if command != "make run":
+                    project.run("sh", "-c", command, url=database_url, UV_NO_SYNC="1")
+    assert {shlex.split(command)[0] for command in commands} == {"mkdir", "touch", "make"}
+    project.run("alembic", "check", url=database_url)
+    with project.serve(database_url) as client:
+        assert client.get(f"/{feature}").json() == {"items": [], "next": None}
+
+
+def test_alembic_works_as_its_tutorial_says(
+    render: Render, database: str, database_url: str
+) -> None:
+    project = render(database=database).install()
+    rows = re.findall(r"^\| `(alembic [^`]+)` \| the same", project.read("README.md"), re.M)
+    assert len(rows) >= 10
+    for row in rows:
+        if "--autogenerate" in row:
+            models = project.package / "users" / "models.py"
+            models.write_text(models.read_text() + "    age: Mapped[int | None]\n")
+        if "--autogenerate" in row or "check" in row:
+            project.run("alembic", "upgrade", "head", url=database_url)
+        project.run(*shlex.split(row), url=database_url)
+
+
+def test_every_setting_is_explained(render: Render) -> None:
+    project = render().install()
+    listed = project.run(
+        "python",
+        "-c",
+        "from my_service.config import Settings; print(*Settings.model_fields)",
+    ).stdout.split()
+    explained = re.findall(r"^#?([A-Z_]+)=", project.read(".env.example"), re.M)
+    assert sorted(explained) == sorted(name.upper() for name in listed)
+
+
+def test_every_target_is_named(render: Render) -> None:
+    project = render()
+    targets = re.findall(r"^\.PHONY: (\S+)$", project.read("Makefile"), re.M)
+    named = re.findall(r"make ([a-z-]+)", project.read("README.md"))
+    assert set(targets) <= {*named, "install"}
+    assert set(named) <= set(targets)
