@@ -15,7 +15,7 @@ from .definitions import definitions
 Facts = dict[str, str]
 
 #: The toolkit's and Alembic's own tables, and what belongs to them.
-OWN = re.compile(r"\balembic_(version|history|journal)")
+OWN = re.compile(r"\balembic_(version|history|journal|unfinished)")
 
 ATTRIBUTES = ("default", "computed", "identity", "autoincrement", "comment")
 UNSET = (None, False, "auto")
