@@ -3,7 +3,6 @@
 import logging
 import sqlite3
 import time
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +15,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ....config import load_settings
-from . import batch
 from .backup import back_up
-
-__all__ = ["batch"]
+from .batch import without_warnings
 
 logger = logging.getLogger(__name__)
 
@@ -89,10 +86,7 @@ def applying(context: MigrationContext, step: MigrationInfo) -> Iterator[None]:
     if "orphans" not in connection.info:
         connection.info["orphans"] = _orphans(connection)
         _back_up(connection, step)
-    with warnings.catch_warnings(), _undivided(connection, step):
-        # Said of what `batch` keeps.
-        for message in ("Unnamed CHECK constraint on reflected", "Skipped unsupported reflection"):
-            warnings.filterwarnings("ignore", message)
+    with without_warnings(), _undivided(connection, step):
         yield
 
 

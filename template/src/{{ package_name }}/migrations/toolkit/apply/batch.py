@@ -5,19 +5,37 @@ sees of it, and that is not all. Here the new table is completed before it is ma
 triggers come back by their own text, and what would be lost nevertheless is refused.
 """
 
+import logging
 import sqlite3
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from copy import copy
 from typing import Any, cast
 
 from alembic.ddl.sqlite import SQLiteImpl
+from alembic.operations import Operations
 from alembic.operations.batch import ApplyBatchImpl, BatchOperationsImpl
+from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
-from sqlalchemy import CheckConstraint, Column, Connection, MetaData, Table, literal_column
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Connection,
+    DefaultClause,
+    NullPool,
+    Table,
+    TextClause,
+    create_engine,
+    literal_column,
+)
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 
 from .rehearsal import AUTOINCREMENT, Description, Item, describe, faults, names, quote
+
+logger = logging.getLogger("alembic.runtime.migration")
 
 Columns = dict[str, Column[Any]]
 
@@ -30,8 +48,31 @@ CASCADES = """
 """
 # What Alembic does not carry over to an index on the new name of a column.
 NOT_PLAIN = {"where", "desc", "collate"}
+REHEARSAL = "rehearsal"
 WITHOUT = "Drop in the same operation what names it."
 WHOLE = "Give it the whole table: op.batch_alter_table(..., copy_from=sa.Table(...))."
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Alembic and SQLAlchemy warn of leaving out what is kept here."""
+    with warnings.catch_warnings():
+        for message in ("Unnamed CHECK constraint on reflected", "Skipped unsupported reflection"):
+            warnings.filterwarnings("ignore", message)
+        yield
+
+
+@contextmanager
+def _rehearsal() -> Iterator[tuple[Connection, Operations]]:
+    engine = create_engine("sqlite://", poolclass=NullPool)
+    with engine.connect() as connection, without_warnings():
+        connection.info[REHEARSAL] = True
+        # Alembic announces each context.
+        logger.disabled = True
+        try:
+            yield connection, Operations(MigrationContext.configure(connection))
+        finally:
+            logger.disabled = False
 
 
 class BatchImpl(SQLiteImpl):
@@ -48,9 +89,12 @@ class BatchImpl(SQLiteImpl):
         return super().requires_recreate_in_batch(others)
 
     def prep_table_for_batch(self, batch_impl: ApplyBatchImpl, table: Table) -> None:
-        if self.connection is not None and not self.as_sql and table.schema is None:
-            self._new_table = NewTable(self.connection, batch_impl)
-            self._new_table.prepare()
+        if self.connection is None or self.as_sql or table.schema is not None:
+            return
+        self._new_table = NewTable(self.connection, batch_impl)
+        self._new_table.complete()
+        if REHEARSAL not in self.connection.info:
+            self._new_table.check()
 
     def rename_table(self, old_table_name: str, new_table_name: str, schema: Any = None) -> None:
         """In a batch operation, this puts the new table in its place."""
@@ -110,18 +154,26 @@ class NewTable:
     def _is_table(self, item: Item) -> bool:
         return item.kind == "table" and item.name.casefold() == self._name.casefold()
 
-    def prepare(self) -> None:
-        """Complete it, or refuse."""
-        self._refuse_cascade()
-        # Otherwise the migration says itself what the table is.
+    def complete(self) -> None:
+        """Give it what reflection does not see."""
+        # With copy_from the migration says itself what the table is.
         if self._batch.reflected:
             self._keep_checks()
-            self._complete(self._table, self._kept, self._reflected)
-            self._refuse_losses()
+            for name, column in self._kept.items():
+                self._complete_column(column, self._reflected.c[name])
+            keys = list(self._table.primary_key.columns)
+            if AUTOINCREMENT in self._old.parts and len(keys) == 1 and keys[0].key in self._kept:
+                self._table.dialect_options["sqlite"]["autoincrement"] = True
         self._leave_out_generated()
         self._others = self._other_items()
-        self._refuse_faults()
         self._number = self._last_number()
+
+    def check(self) -> None:
+        """Refuse what would be lost, or would not work afterwards."""
+        self._refuse_cascade()
+        if self._batch.reflected:
+            self._refuse_losses()
+        self._refuse_faults()
 
     def finish(self) -> None:
         """Make the rest, once it is in its place."""
@@ -162,63 +214,67 @@ class NewTable:
         new, old = self._kept.get(name), self._reflected.c[name]
         return new is None or new.name != old.name or repr(new.type) != repr(old.type)
 
-    def _complete(self, table: Table, kept: Columns, reflected: Table) -> None:
-        """Give a table what its reflection lacks."""
-        for name, column in kept.items():
-            self._complete_type(column, reflected.c[name].type, *self._old.columns[name])
-        keys = list(table.primary_key.columns)
-        if AUTOINCREMENT in self._old.parts and len(keys) == 1 and keys[0].key in kept:
-            table.dialect_options["sqlite"]["autoincrement"] = True
-
-    def _complete_type(
-        self, column: Column[Any], reflected: TypeEngine[Any], declared: str, collation: str
-    ) -> None:
-        given = self._write(column.type)
-        if repr(column.type) != repr(reflected):
+    def _complete_column(self, new: Column[Any], old: Column[Any]) -> None:
+        declared, collation = self._old.columns[old.name]
+        given = self._write(new.type)
+        if repr(new.type) != repr(old.type):
             declared = given
         if collation != "BINARY" and "COLLATE" not in declared.upper():
             declared += f" COLLATE {quote(collation)}"
-        # Other types stay, because only of a real INTEGER SQLAlchemy makes AUTOINCREMENT.
+        # Other types stay, because SQLAlchemy makes AUTOINCREMENT only of its own INTEGER.
         if not declared or declared.casefold() != given.casefold():
-            column.type = Declared(declared)
+            new.type = Declared(declared)
+        default = getattr(old.server_default, "arg", None)
+        if isinstance(default, TextClause) and default is getattr(new.server_default, "arg", None):
+            # As it is: a colon in it begins no parameter.
+            new.server_default = DefaultClause(literal_column(default.text))
+        if new.computed is not None and old.name in self._old.expressions:
+            new.computed.sqltext = literal_column(self._old.expressions[old.name])
 
     def _write(self, type_: TypeEngine[Any]) -> str:
         return "" if isinstance(type_, NullType) else type_.compile(self._connection.dialect)
 
     def _refuse_losses(self) -> None:
-        """What neither the new table has nor one that Alembic would make without any change."""
-        copy = Table(
-            self._name,
-            MetaData(),
-            autoload_with=self._connection,
-            resolve_fks=False,
-            listeners=[("column_reflect", self._batch.impl.autogen_column_reflect)],
-        )
-        self._complete(copy, dict(copy.c), copy)
-        unchanged = self._describe(self._create(copy, WHOLE), WHOLE)
-        lost = self._old.parts - unchanged.parts - self._new().parts
+        """What neither the new table has nor one that is made without any change."""
+        lost = self._old.parts - self._unchanged().parts - self._new().parts
         if lost:
             raise self._refusal(f"would lose {'; '.join(lost)}. {WHOLE}")
 
+    def _unchanged(self) -> Description:
+        """Make the table anew in a database of its own, in memory."""
+        with _rehearsal() as (connection, operations):
+            for item in self._schema:
+                # Also tables that it refers to; there are some that SQLite makes itself.
+                if item.kind == "table":
+                    with suppress(DBAPIError):
+                        connection.exec_driver_sql(item.sql)
+            try:
+                with operations.batch_alter_table(
+                    self._item.name, recreate="always", reflect_kwargs={"resolve_fks": False}
+                ):
+                    pass
+            except SQLAlchemyError as error:
+                raise self._impossible(error, WHOLE) from None
+            items = (Item(*row) for row in connection.exec_driver_sql(SCHEMA))
+            return self._describe(next(item.sql for item in items if self._is_table(item)), WHOLE)
+
     def _new(self) -> Description:
-        return self._describe(self._create(self._table, WITHOUT), WITHOUT)
+        return self._describe(self._create(), WITHOUT)
+
+    def _create(self) -> str:
+        given, self._table.name = self._table.name, self._reflected.name
+        try:
+            return str(CreateTable(self._table).compile(dialect=self._connection.dialect))
+        except SQLAlchemyError as error:
+            raise self._impossible(error, WITHOUT) from None
+        finally:
+            self._table.name = given
 
     def _describe(self, sql: str, advice: str) -> Description:
         try:
             return describe(self._item.name, sql)
         except sqlite3.Error as error:
-            raise self._refusal(f"cannot make the table anew: {error}. {advice}") from None
-
-    def _create(self, table: Table, advice: str) -> str:
-        for key in table.foreign_keys:
-            _add_parent(table.metadata, key.target_fullname)
-        given, table.name = table.name, self._reflected.name
-        try:
-            return str(CreateTable(table).compile(dialect=self._connection.dialect))
-        except SQLAlchemyError as error:
-            raise self._refusal(f"cannot make the table anew: {error}. {advice}") from None
-        finally:
-            table.name = given
+            raise self._impossible(error, advice) from None
 
     def _leave_out_generated(self) -> None:
         """Alembic would copy their values, which SQLite does not take."""
@@ -242,7 +298,7 @@ class NewTable:
         return others
 
     def _refuse_faults(self) -> None:
-        table = Item("table", self._name, self._name, self._create(self._table, WITHOUT))
+        table = Item("table", self._name, self._name, self._create())
         found = faults([table, *self._others])
         known = faults(self._schema) if found else {}
         new = [fault for attempt, fault in found.items() if attempt not in known]
@@ -259,15 +315,9 @@ class NewTable:
         last = self._connection.exec_driver_sql(GET_NUMBER, (self._item.name,))
         return cast(int | None, last.scalar())
 
+    def _impossible(self, error: Exception, advice: str) -> CommandError:
+        reason = getattr(error, "orig", error)
+        return self._refusal(f"cannot make the table anew: {reason}. {advice}")
+
     def _refusal(self, reason: str) -> CommandError:
         return CommandError(f'op.batch_alter_table("{self._name}") {reason}')
-
-
-def _add_parent(metadata: MetaData, target: str) -> None:
-    """SQLAlchemy writes no foreign key to a table that it does not know."""
-    name, _, column = target.rpartition(".")
-    parent = metadata.tables.get(name)
-    if parent is None:
-        Table(name, metadata, Column(column))
-    elif column not in parent.c:
-        parent.append_column(Column(column))

@@ -14,6 +14,7 @@ from typing import Any
 
 NAMES = "SELECT name FROM pragma_table_xinfo(?)"
 REGULAR = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0"
+GENERATED = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden > 1"
 # Some versions of SQLite take GENERATED ALWAYS for a part of the type.
 COLUMNS = """
     SELECT c.name,
@@ -58,6 +59,8 @@ class Item:
 class Description:
     #: The type of each column, and its collation.
     columns: dict[str, tuple[str, str]]
+    #: What generated columns consist of.
+    expressions: dict[str, str]
     #: Everything that can be lost, in words.
     parts: Counter[str]
 
@@ -78,10 +81,15 @@ def describe(name: str, sql: str) -> Description:
             *_from_columns(columns),
             *_from_keys(keys),
             *_from_foreign_keys(ask(FOREIGN_KEYS)),
-            *_from_text(tokens(sql)),
+            *_from_text(sql),
             *([AUTOINCREMENT] if database.execute(SEQUENCES).fetchall() else []),
         ]
-        return Description({row[0]: (row[1], row[2]) for row in columns}, Counter(parts))
+        generated = [column for (column,) in ask(GENERATED)]
+        return Description(
+            columns={name: (type_, collation) for name, type_, collation, *_ in columns},
+            expressions=dict(zip(generated, _in_parentheses(sql, "AS"), strict=True)),
+            parts=Counter(parts),
+        )
 
 
 def _from_columns(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
@@ -112,28 +120,38 @@ def _from_foreign_keys(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
         )
 
 
-def _from_text(words: list[str]) -> Iterator[str]:
+def _from_text(sql: str) -> Iterator[str]:
     """What only the text tells."""
-    for index, (word, following) in enumerate(pairwise(words)):
-        match word.upper(), following:
-            case "CHECK" | "AS" as keyword, "(":
-                yield " ".join([keyword, *_balanced(words[index + 1 :])])
-            case "CONFLICT" | "DEFERRABLE" as keyword, _:
-                yield keyword
-            case "CONSTRAINT", name:
-                yield f"the name {unquote(name)}"
+    yield from (f"CHECK ({_normal(check)})" for check in _in_parentheses(sql, "CHECK"))
+    yield from (f"AS ({_normal(expression)})" for expression in _in_parentheses(sql, "AS"))
+    words = [word.upper() for word in tokens(sql)]
+    yield from (word for word in words if word in {"CONFLICT", "DEFERRABLE"})
+    for word, following in pairwise(tokens(sql)):
+        if word.upper() == "CONSTRAINT":
+            yield f"the name {unquote(following)}"
     end = len(words) - words[::-1].index(")")
-    yield from filter(None, " ".join(words[end:]).upper().split(" , "))
+    yield from filter(None, " ".join(words[end:]).split(" , "))
 
 
-def _balanced(words: Iterable[str]) -> Iterator[str]:
-    """Up to the parenthesis that closes the first."""
-    depth = 0
+def _in_parentheses(sql: str, keyword: str) -> Iterator[str]:
+    """What stands in parentheses after each of these keywords."""
+    words = [found for found in TOKEN.finditer(sql) if found[1]]
+    for index, (word, following) in enumerate(pairwise(words)):
+        if word[1].upper() == keyword and following[1] == "(":
+            yield sql[following.end() : _closing(words[index + 2 :])].strip()
+
+
+def _closing(words: Iterable[re.Match[str]]) -> int:
+    depth = 1
     for word in words:
-        yield word.casefold()
-        depth += (word == "(") - (word == ")")
+        depth += (word[1] == "(") - (word[1] == ")")
         if not depth:
-            return
+            return word.start()
+    raise ValueError("a parenthesis is not closed")
+
+
+def _normal(expression: str) -> str:
+    return " ".join(tokens(expression)).casefold()
 
 
 def faults(schema: Iterable[Item]) -> dict[tuple[str, int], str]:
