@@ -12,6 +12,7 @@ from alembic.config import CommandFunction, CommandLine, Config
 from alembic.util import CommandError
 
 from ...config import PROJECT
+from .apply.migrate import seconds
 from .config import LOCATION, alembic_config
 from .environment import refuse_ini
 
@@ -76,7 +77,7 @@ class DatabaseCommands(CommandLine):
         if fn in CHANGE_DATABASE:
             parser.add_argument(
                 "--lock-wait",
-                type=float,
+                type=seconds,
                 metavar="SECONDS",
                 help="how long to wait for another migration, and for locks (MIGRATION_LOCK_WAIT)",
             )

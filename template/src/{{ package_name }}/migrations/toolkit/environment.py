@@ -146,13 +146,15 @@ def _changes() -> bool:
 
 
 def _patience(settings: Settings) -> migrate.Patience:
-    given = getattr(context.config.cmd_opts, "lock_wait", None)
-    if given is None:
-        given = context.get_x_argument(as_dictionary=True).get("lock-wait")
-    try:
-        wait = settings.migration_lock_wait if given is None else float(given)
-    except ValueError:
-        raise CommandError(f"lock-wait is a number of seconds, and not {given}.") from None
+    wait: float | None = getattr(context.config.cmd_opts, "lock_wait", None)
+    given = context.get_x_argument(as_dictionary=True).get("lock-wait")
+    if wait is None and given is not None:
+        try:
+            wait = migrate.seconds(given)
+        except ValueError:
+            raise CommandError(f"-x lock-wait={given}: this is not a number of seconds.") from None
+    if wait is None:
+        wait = settings.migration_lock_wait
     return migrate.Patience(wait, settings.migration_lock_timeout)
 
 

@@ -38,6 +38,13 @@ class Patience:
     lock_timeout: float
 
 
+def seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
 class Plan:
     """The steps of a command, found when it begins, before it waits for its turn.
 

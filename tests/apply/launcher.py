@@ -1,0 +1,142 @@
+"""Run Alembic in processes that begin at the same moment; or die at a chosen one.
+
+They are forked from one process, which has imported everything: on a machine with few cores,
+importing takes longer than migrating, and would keep them apart.
+"""
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from alembic.config import main
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the processes do, in a project's folder."""
+
+    package: str
+    arguments: list[str]
+    at_once: int = 1
+    #: The project's console script instead of `alembic`.
+    ours: bool = False
+    #: Die at this point: before or after a statement or a commit; 0 for never.
+    kill_at: int = 0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended: its exit code, or minus the signal's number; and what it wrote."""
+
+    code: int
+    output: str
+    #: How many points it has passed.
+    points: int
+
+
+def launch(job: Job) -> list[Ended]:
+    for name in ("config", "features", "migrations.toolkit.environment"):
+        import_module(f"{job.package}.{name}")
+    gate, opener = os.pipe()
+    children = [_fork(job, gate, opener) for _ in range(job.at_once)]
+    os.close(opener)
+    return [_wait(*child) for child in children]
+
+
+def _fork(job: Job, gate: int, opener: int) -> tuple[int, Path]:
+    descriptor, name = tempfile.mkstemp()
+    child = os.fork()
+    if child:
+        os.close(descriptor)
+        return child, Path(name)
+    code = 1
+    try:
+        os.close(opener)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        os.read(gate, 1)
+        with _points(job.kill_at, Path(f"{name}.points")):
+            if job.ours:
+                import_module(f"{job.package}.cli").main(job.arguments)
+            else:
+                main(job.arguments, prog="alembic")
+        code = 0
+    except SystemExit as error:
+        if isinstance(error.code, int):
+            code = error.code
+        else:
+            print(error.code, file=sys.stderr)
+    except BaseException:  # noqa: BLE001
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code & 0xFF)
+
+
+def _wait(child: int, output: Path) -> Ended:
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    points = output.with_name(f"{output.name}.points")
+    counted = int(points.read_text()) if points.exists() else 0
+    ended = Ended(code, output.read_text(errors="replace"), counted)
+    output.unlink()
+    points.unlink(missing_ok=True)
+    return ended
+
+
+@contextmanager
+def _points(kill_at: int, counted: Path) -> Iterator[None]:
+    """Count them on the driver, below what the service and SQLAlchemy do, in the main thread."""
+    passed = 0
+
+    def point() -> None:
+        nonlocal passed
+        if threading.current_thread() is threading.main_thread():
+            passed += 1
+            if passed == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def between_points(function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any, **options: Any) -> Any:
+            point()
+            result = function(*arguments, **options)
+            point()
+            return result
+
+        return wrapped
+
+    patches = [
+        patch.object(owner, name, between_points(getattr(owner, name)))
+        for owner, name in _driver_calls()
+    ]
+    for each in patches:
+        each.start()
+    try:
+        yield
+    finally:
+        for each in patches:
+            each.stop()
+        counted.write_text(str(passed))
+
+
+def _driver_calls() -> Sequence[tuple[Any, str]]:
+    """Of PostgreSQL's driver; where another is used, there are no points."""
+    if "psycopg" not in sys.modules:
+        return []
+    psycopg = sys.modules["psycopg"]
+    return [(psycopg.Cursor, "execute"), (psycopg.Connection, "commit")]
+
+
+if __name__ == "__main__":
+    print(json.dumps([asdict(ended) for ended in launch(Job(**json.loads(sys.argv[1])))]))
