@@ -1,6 +1,10 @@
 """SQLite through aiosqlite: the one module that knows which database this service uses."""
 
+import sqlite3
+from asyncio import get_running_loop
+from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, MetaData, NullPool, create_engine, event, make_url
@@ -81,8 +85,18 @@ def interrupt(connection: Any, _: Any) -> None:
     """A cancelled statement goes on in its thread; closed in its midst, it keeps the lock."""
     driver = connection.driver_connection
     if driver._connection:
-        driver._connection.interrupt()
+        ended = Event()
         driver._tx.put_nowait((None, driver._connection.rollback))
+        driver._tx.put_nowait((None, ended.set))
+        get_running_loop().call_later(0.01, interrupt_until, ended, driver._connection)
+
+
+def interrupt_until(ended: Event, connection: sqlite3.Connection) -> None:
+    """Not at once: one that waits to be fetched would not hear it, but the ROLLBACK would."""
+    if not ended.is_set():
+        with suppress(sqlite3.ProgrammingError):  # closed meanwhile
+            connection.interrupt()
+        get_running_loop().call_later(0.01, interrupt_until, ended, connection)
 
 
 def run(connection: Any, *statements: str) -> None:
