@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from textwrap import dedent, indent
+from types import MappingProxyType
 
 from sqlalchemy import NullPool, create_engine, inspect
 
@@ -47,10 +48,11 @@ class Lab:
     entrance: Callable[[str], str] = str
 
     def write(self, revision: str, upgrade: str, downgrade: str = "pass") -> None:
-        """One more migration; they follow each other in the order of their names."""
+        """One more migration, or one anew; they follow each other in the order of their names."""
         versions = self.project.package / "migrations" / "versions"
         versions.mkdir(exist_ok=True)
-        before = max((path.stem for path in versions.glob("*.py")), default=None)
+        names = (path.stem for path in versions.glob("*.py"))
+        before = max((name for name in names if name < revision), default=None)
         (versions / f"{revision}.py").write_text(
             "import time\nfrom pathlib import Path\n\nimport sqlalchemy as sa\nfrom alembic import op\n\n"
             f"revision = {revision!r}\ndown_revision = {before!r}\n\n\n"
@@ -68,6 +70,20 @@ class Lab:
         with self.open_database() as url, ThreadPoolExecutor() as pool:
             yield Target(self, url, pool)
 
+    def launch(self, jobs: list[Job]) -> list[list[Ended]]:
+        """One job after the other."""
+        done = subprocess.run(
+            [sys.executable, str(LAUNCHER)],
+            cwd=self.project.path,
+            env={**os.environ, "PYTHONPATH": str(self.project.path / "src"), "RELEASE": "1"},
+            input=json.dumps([asdict(job) for job in jobs]),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return [[Ended(**ended) for ended in job] for job in json.loads(done.stdout)]
+
 
 @dataclass(frozen=True)
 class Target:
@@ -77,12 +93,31 @@ class Target:
     url: str
     _pool: ThreadPoolExecutor
 
+    def job(
+        self,
+        *arguments: str,
+        variables: Mapping[str, str] = MappingProxyType({}),
+        at_once: int = 1,
+        kill_at: int = 0,
+        kill_in: str = "",
+    ) -> Job:
+        return Job(
+            str(self.lab.project.answers["package_name"]),
+            list(arguments),
+            {"DATABASE_URL": self.lab.entrance(self.url), **variables},
+            at_once=at_once,
+            kill_at=kill_at,
+            kill_in=kill_in,
+        )
+
     def alembic(self, *arguments: str, **variables: str) -> Ended:
-        [ended] = self.launch(Job(self._package, list(arguments)), **variables)
+        [[ended]] = self.lab.launch([self.job(*arguments, variables=variables)])
         return ended
 
     def db(self, *arguments: str, **variables: str) -> Ended:
-        [ended] = self.launch(Job(self._package, ["db", *arguments], ours=True), **variables)
+        [[ended]] = self.lab.launch(
+            [replace(self.job("db", *arguments, variables=variables), ours=True)]
+        )
         return ended
 
     def upgrade(self, revision: str = "head", **variables: str) -> None:
@@ -91,33 +126,12 @@ class Target:
 
     def at_once(self, count: int, *arguments: str, **variables: str) -> list[Ended]:
         """As if as many replicas began at the same moment."""
-        return self.launch(Job(self._package, list(arguments), count), **variables)
-
-    def killed(self, point: int, *arguments: str, **variables: str) -> Ended:
-        [ended] = self.launch(Job(self._package, list(arguments), kill_at=point), **variables)
+        [ended] = self.lab.launch([self.job(*arguments, variables=variables, at_once=count)])
         return ended
 
     def begin(self, *arguments: str, **variables: str) -> Future[Ended]:
         """While the test goes on."""
         return self._pool.submit(self.alembic, *arguments, **variables)
-
-    def launch(self, job: Job, **variables: str) -> list[Ended]:
-        done = subprocess.run(
-            [sys.executable, str(LAUNCHER), json.dumps(asdict(job))],
-            cwd=self.lab.project.path,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(self.lab.project.path / "src"),
-                "DATABASE_URL": self.lab.entrance(self.url),
-                "RELEASE": "1",
-                **variables,
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return [Ended(**ended) for ended in json.loads(done.stdout)]
 
     def tables(self) -> set[str]:
         engine = create_engine(driver_url(self.url), poolclass=NullPool)
@@ -134,10 +148,6 @@ class Target:
     def revision(self) -> str | None:
         rows = self.query("SELECT version_num FROM alembic_version")
         return str(rows[0][0]) if rows else None
-
-    @property
-    def _package(self) -> str:
-        return str(self.lab.project.answers["package_name"])
 
 
 def _indented(code: str) -> str:

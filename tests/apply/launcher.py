@@ -7,13 +7,14 @@ importing takes longer than migrating, and would keep them apart.
 import json
 import os
 import signal
+import sqlite3
 import sys
 import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,18 +22,24 @@ from unittest.mock import patch
 
 from alembic.config import main
 
+CONNECT = sqlite3.connect
+SQLITE = [sqlite3, sqlite3.dbapi2]
+
 
 @dataclass(frozen=True)
 class Job:
-    """What the processes do, in a project's folder."""
+    """What one process does, or several at once, in a project's folder."""
 
     package: str
     arguments: list[str]
+    variables: dict[str, str] = field(default_factory=dict)
     at_once: int = 1
     #: The project's console script instead of `alembic`.
     ours: bool = False
     #: Die at this point: before or after a statement or a commit; 0 for never.
     kill_at: int = 0
+    #: Die in the midst of the statement that has this text.
+    kill_in: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,10 +70,11 @@ def _fork(job: Job, gate: int, opener: int) -> tuple[int, Path]:
     code = 1
     try:
         os.close(opener)
+        os.environ.update(job.variables)
         os.dup2(descriptor, 1)
         os.dup2(descriptor, 2)
         os.read(gate, 1)
-        with _points(job.kill_at, Path(f"{name}.points")):
+        with _points(job, Path(f"{name}.points")):
             if job.ours:
                 import_module(f"{job.package}.cli").main(job.arguments)
             else:
@@ -96,7 +104,7 @@ def _wait(child: int, output: Path) -> Ended:
 
 
 @contextmanager
-def _points(kill_at: int, counted: Path) -> Iterator[None]:
+def _points(job: Job, counted: Path) -> Iterator[None]:
     """Count them on the driver, below what the service and SQLAlchemy do, in the main thread."""
     passed = 0
 
@@ -104,12 +112,14 @@ def _points(kill_at: int, counted: Path) -> Iterator[None]:
         nonlocal passed
         if threading.current_thread() is threading.main_thread():
             passed += 1
-            if passed == kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
+            if passed == job.kill_at:
+                _die()
 
     def between_points(function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*arguments: Any, **options: Any) -> Any:
             point()
+            if job.kill_in and job.kill_in in "".join(map(str, arguments[1:2])):
+                threading.Timer(0.5, _die).start()
             result = function(*arguments, **options)
             point()
             return result
@@ -117,8 +127,11 @@ def _points(kill_at: int, counted: Path) -> Iterator[None]:
         return wrapped
 
     patches = [
-        patch.object(owner, name, between_points(getattr(owner, name)))
-        for owner, name in _driver_calls()
+        *(
+            patch.object(owner, name, between_points(getattr(owner, name)))
+            for owner, name in _driver_calls()
+        ),
+        *(patch.object(owner, "connect", _sqlite(between_points)) for owner in SQLITE),
     ]
     for each in patches:
         each.start()
@@ -130,13 +143,42 @@ def _points(kill_at: int, counted: Path) -> Iterator[None]:
         counted.write_text(str(passed))
 
 
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def _driver_calls() -> Sequence[tuple[Any, str]]:
-    """Of PostgreSQL's driver; where another is used, there are no points."""
+    """Of PostgreSQL's driver."""
     if "psycopg" not in sys.modules:
         return []
     psycopg = sys.modules["psycopg"]
     return [(psycopg.Cursor, "execute"), (psycopg.Connection, "commit")]
 
 
+def _sqlite(between_points: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
+    """A `connect` with points on files: what is tried in memory does not count."""
+
+    class Cursor(sqlite3.Cursor):
+        execute = between_points(sqlite3.Cursor.execute)
+
+    class Connection(sqlite3.Connection):
+        commit = between_points(sqlite3.Connection.commit)
+        backup = between_points(sqlite3.Connection.backup)
+
+        def cursor(self, factory: Any = Cursor) -> Any:
+            return super().cursor(factory)
+
+        def execute(self, *arguments: Any) -> Any:
+            return self.cursor().execute(*arguments)
+
+    def connect(database: Any, *arguments: Any, **options: Any) -> Any:
+        if database != ":memory:":
+            options["factory"] = Connection
+        return CONNECT(database, *arguments, **options)
+
+    return connect
+
+
 if __name__ == "__main__":
-    print(json.dumps([asdict(ended) for ended in launch(Job(**json.loads(sys.argv[1])))]))
+    jobs = [Job(**job) for job in json.load(sys.stdin)]
+    print(json.dumps([[asdict(ended) for ended in launch(job)] for job in jobs]))

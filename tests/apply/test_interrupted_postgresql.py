@@ -1,0 +1,284 @@
+"""What a migration leaves that was killed, failed or cut off on PostgreSQL, and the next one."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy.engine import make_url
+
+from ..databases import execute
+from ..servers import driver_url
+from .lab import Lab, Target
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize("database", ["postgresql"], indirect=True),
+]
+
+CREATE = """
+op.execute("CREATE TYPE mood AS ENUM ('sad')")
+op.create_table(
+    "accounts",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+)
+op.create_table("notes", sa.Column("text", sa.String(50), nullable=False))
+op.create_index("ix_old", "accounts", ["id", "amount"])
+op.execute("INSERT INTO accounts SELECT n, 5 FROM generate_series(1, 500) n")
+"""
+CONCURRENTLY = """
+with op.get_context().autocommit_block():
+    op.create_index("Ix New", "accounts", ["amount"], postgresql_concurrently=True)
+    op.drop_index("ix_old", "accounts", postgresql_concurrently=True)
+    op.execute("ALTER TYPE mood ADD VALUE 'it''s well'")
+op.execute("UPDATE accounts SET amount = amount * 100")
+op.execute("INSERT INTO notes VALUES ('indexed')")
+"""
+CONCURRENTLY_BACK = """
+with op.get_context().autocommit_block():
+    op.create_index("ix_old", "accounts", ["id", "amount"], postgresql_concurrently=True)
+    op.execute('DROP INDEX CONCURRENTLY "Ix New"')
+op.execute("UPDATE accounts SET amount = amount / 100")
+op.execute("DELETE FROM notes WHERE text = 'indexed'")
+"""
+IN_A_TRANSACTION = """
+op.execute("UPDATE accounts SET amount = amount + 1")
+op.add_column("accounts", sa.Column("currency", sa.String(3), server_default="EUR"))
+op.execute("INSERT INTO notes VALUES ('added')")
+"""
+IN_A_TRANSACTION_BACK = """
+op.execute("DELETE FROM notes WHERE text = 'added'")
+op.drop_column("accounts", "currency")
+op.execute("UPDATE accounts SET amount = amount - 1")
+"""
+INDEXES = """
+    SELECT c.relname, indisvalid, pg_get_indexdef(c.oid)
+    FROM pg_index JOIN pg_class c ON c.oid = indexrelid
+    WHERE c.relnamespace = 'public'::regnamespace ORDER BY 1
+"""
+COLUMNS = """
+    SELECT table_name, column_name, data_type, column_default FROM information_schema.columns
+    WHERE table_schema = 'public' ORDER BY table_name, ordinal_position
+"""
+FACTS = [
+    INDEXES,
+    COLUMNS,
+    "SELECT enumlabel FROM pg_enum ORDER BY enumsortorder",
+    "SELECT * FROM accounts ORDER BY id",
+    "SELECT * FROM notes ORDER BY text",
+    "SELECT * FROM alembic_version",
+    "SELECT revision, direction FROM alembic_history ORDER BY id",
+]
+BATCH = 20
+
+
+@pytest.fixture
+def chain(lab: Lab) -> Lab:
+    lab.write("r1", CREATE)
+    lab.write("r2", CONCURRENTLY, CONCURRENTLY_BACK)
+    lab.write("r3", IN_A_TRANSACTION, IN_A_TRANSACTION_BACK)
+    return lab
+
+
+@pytest.mark.parametrize(("start", "command"), [("r1", "upgrade head"), ("r3", "downgrade r1")])
+def test_killed_at_any_moment(chain: Lab, start: str, command: str, rounds: int) -> None:
+    with chain.fresh() as origin:
+        origin.upgrade(start)
+        with _copy(origin, 0) as target:
+            [[ended]] = chain.launch([target.job(*command.split())])
+            assert ended.code == 0, ended.output
+            wanted = [target.query(fact) for fact in FACTS]
+            tables = target.tables()
+        points = list(range(1, ended.points + 1, max(1, 10 // rounds)))
+        assert ended.points > 60
+        for at in range(0, len(points), BATCH):
+            _kill_and_repeat(origin, points[at : at + BATCH], command, wanted, tables)
+
+
+def _kill_and_repeat(
+    origin: Target, points: list[int], command: str, wanted: Sequence[object], tables: set[str]
+) -> None:
+    with ExitStack() as stack:
+        targets = {point: stack.enter_context(_copy(origin, point)) for point in points}
+        jobs = {point: target.job(*command.split()) for point, target in targets.items()}
+        killed = origin.lab.launch([replace(job, kill_at=point) for point, job in jobs.items()])
+        assert [ended.code for [ended] in killed] == [-9] * len(points)
+        again = origin.lab.launch(list(jobs.values()))
+        for (point, target), [ended] in zip(targets.items(), again, strict=True):
+            assert ended.code == 0, f"point {point}: {ended.output}"
+            assert [target.query(fact) for fact in FACTS] == wanted, f"point {point}"
+            assert target.tables() == tables, f"point {point}"
+
+
+@contextmanager
+def _copy(origin: Target, number: int) -> Iterator[Target]:
+    url = make_url(origin.url)
+    server = url.set(database="postgres").render_as_string(hide_password=False)
+    name = f"{url.database}_{number}"
+    execute(server, f"CREATE DATABASE {name} TEMPLATE {url.database}")
+    try:
+        yield replace(origin, url=url.set(database=name).render_as_string(hide_password=False))
+    finally:
+        execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+LONG = """
+op.execute("UPDATE accounts SET amount = amount + 1")
+op.execute("SELECT pg_sleep(4)")
+op.execute("UPDATE accounts SET amount = amount * 2")
+"""
+
+
+def test_a_statement_that_was_left_on_the_server(lab: Lab) -> None:
+    _leave_a_statement(lab)
+
+
+def test_a_statement_that_was_left_behind_a_pooler(pooled: Lab) -> None:
+    _leave_a_statement(pooled)
+
+
+def _leave_a_statement(lab: Lab) -> None:
+    """Its process is gone, and with it the lock: the next one finds the statement, and waits."""
+    lab.write("r1", CREATE)
+    lab.write("r2", LONG)
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        job = target.job("upgrade", "head")
+        [[killed], [second]] = lab.launch([replace(job, kill_in="pg_sleep"), job])
+        assert killed.code == -9
+        assert "still runs on the server" in second.output
+        assert "pg_sleep(4)" in second.output
+        assert second.code == 0, second.output
+        assert target.query("SELECT DISTINCT amount FROM accounts") == [(12,)]
+
+
+def test_an_index_that_is_still_being_built(chain: Lab) -> None:
+    """Killed while the server waits with CREATE INDEX CONCURRENTLY, and then completes it."""
+    with chain.fresh() as target:
+        target.upgrade("r1")
+        with _in_transaction(target, "SELECT count(*) FROM accounts"):
+            job = target.job("upgrade", "r2", kill_in="CREATE INDEX CONCURRENTLY")
+            [[killed]] = chain.launch([job])
+            second = target.begin("upgrade", "r2")
+            while not target.query("SELECT pid FROM pg_locks WHERE locktype = 'advisory'"):
+                time.sleep(0.1)
+            time.sleep(1)
+        assert killed.code == -9
+        assert "still runs on the server" in second.result().output
+        assert second.result().code == 0, second.result().output
+        assert _indexes(target)["Ix New"]
+
+
+@contextmanager
+def _in_transaction(target: Target, statement: str) -> Iterator[Connection]:
+    engine = create_engine(driver_url(target.url), poolclass=NullPool)
+    engine = engine.execution_options(isolation_level="REPEATABLE READ")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+        yield connection
+
+
+def _indexes(target: Target) -> dict[object, object]:
+    """Which there are, and whether they are valid."""
+    return {name: valid for name, valid, _ in target.query(INDEXES)}
+
+
+def test_an_index_that_could_not_be_built(lab: Lab) -> None:
+    unique = CONCURRENTLY.replace('["amount"]', '["amount"], unique=True')
+    lab.write("r1", CREATE)
+    lab.write("r2", unique)
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        assert "UniqueViolation" in target.alembic("upgrade", "head").output
+        assert _indexes(target)["Ix New"] is False
+        target.execute("UPDATE accounts SET amount = 10000000 + id")
+        target.upgrade("head")
+        assert _indexes(target)["Ix New"] is True
+        assert "alembic_unfinished" not in target.tables()
+
+
+def test_an_index_that_was_there_before(chain: Lab) -> None:
+    """It is somebody else's, however often the migration is tried."""
+    with chain.fresh() as target:
+        target.upgrade("r1")
+        target.execute('CREATE INDEX "Ix New" ON accounts (id)')
+        for _ in range(2):
+            ended = target.alembic("upgrade", "head")
+            assert ended.code != 0
+            assert 'relation "Ix New" already exists' in ended.output
+        definitions = {name: definition for name, _, definition in target.query(INDEXES)}
+        assert str(definitions["Ix New"]).endswith("(id)")
+
+
+def test_a_statement_that_was_corrected(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", CONCURRENTLY + "op.execute('SELECT 1/0')")
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        assert target.alembic("upgrade", "head").code != 0
+        assert "ix_old" not in _indexes(target)
+        lab.write("r2", CONCURRENTLY.replace('["amount"]', '["id"]'))
+        target.upgrade("head")
+        definitions = {name: definition for name, _, definition in target.query(INDEXES)}
+        assert str(definitions["Ix New"]).endswith("(id)")
+        assert target.query("SELECT DISTINCT amount FROM accounts") == [(500,)]
+
+
+def test_what_was_begun_is_completed_first(chain: Lab) -> None:
+    chain.write("r2", CONCURRENTLY + "op.execute('SELECT 1/0')")
+    with chain.fresh() as target:
+        target.upgrade("r1")
+        assert target.alembic("upgrade", "head").code != 0
+        refused = target.alembic("downgrade", "base")
+        assert refused.code != 0
+        assert "The upgrade of r2 was interrupted: complete it first" in refused.output
+        assert target.alembic("stamp", "r2").code == 0
+        assert "alembic_unfinished" not in target.tables()
+        target.upgrade("r3")
+
+
+BEFORE_THE_BLOCK = """
+op.add_column("accounts", sa.Column("currency", sa.String(3)))
+with op.get_context().autocommit_block():
+    op.create_index("ix_currency", "accounts", ["currency"], postgresql_concurrently=True)
+"""
+READ_BEFORE_THE_BLOCK = """
+rows = op.get_bind().execute(sa.text("SELECT count(*) FROM accounts")).scalar()
+op.execute("SET LOCAL statement_timeout = 0")
+if rows:
+    with op.get_context().autocommit_block():
+        op.create_index("ix_amount", "accounts", ["amount"], postgresql_concurrently=True)
+"""
+
+
+def test_a_change_before_an_autocommit_block_is_refused(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", BEFORE_THE_BLOCK)
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        before = [target.query(fact) for fact in FACTS]
+        for command in (target.alembic, target.db):
+            refused = command("upgrade", "head")
+            assert refused.code != 0
+            assert "Traceback" not in refused.output
+            assert "r2 changes something before its autocommit_block()" in refused.output
+        assert [target.query(fact) for fact in FACTS] == before
+
+
+def test_what_only_reads_may_come_before_an_autocommit_block(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", READ_BEFORE_THE_BLOCK)
+    with lab.fresh() as target:
+        target.upgrade("head")
+        assert _indexes(target)["ix_amount"] is True
+
+
+def test_the_first_migration_may_have_an_autocommit_block(lab: Lab) -> None:
+    """On an empty database, where Alembic's own table is made in the same run."""
+    lab.write("r1", "with op.get_context().autocommit_block():\n    op.execute('VACUUM')")
+    lab.write("r2", CREATE)
+    with lab.fresh() as target:
+        target.upgrade("head")
