@@ -11,7 +11,7 @@ from sqlalchemy import Column, Identity, String, TypeDecorator
 from . import history
 
 PLUGINS = ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"]
-OWN_TABLES = {history.HISTORY.name}
+OWN_TABLES = {history.HISTORY.name, "alembic_journal", "alembic_unfinished"}
 
 
 def include_name(name: str | None, kind: str, _: Any) -> bool:

@@ -66,13 +66,14 @@ _SWAPS = re.compile(rf"RENAME\b.*,|{_EXCHANGE}", _FLAGS)
 _HIDDEN = re.compile(rf"TRUNCATE\b|RENAME\b|ALTER\b.*\bTRUNCATE PARTITION\b|{_EXCHANGE}", _FLAGS)
 _DROPS = re.compile(r"DROP (TABLES?|VIEW|SEQUENCE)\b(.*)", _FLAGS)
 _ONE_STATEMENT = re.compile(r"SET STATEMENT .*? FOR (.*)", _FLAGS)
+_PATH = rf"(?:{NAME} ?\. ?)?{NAME}"
+_IF = r"(?:IF (?:NOT )?EXISTS )?"
 _OBJECT = re.compile(
-    r"\b(TRIGGER|PROCEDURE|FUNCTION|EVENT|DATABASE|SCHEMA|PACKAGE(?: BODY)?)"
-    rf" (?:IF (?:NOT )?EXISTS )?((?:{NAME} ?\. ?)?{NAME})",
+    rf"\b(TRIGGER|PROCEDURE|FUNCTION|EVENT|DATABASE|SCHEMA|PACKAGE(?: BODY)?) {_IF}({_PATH})",
     _FLAGS,
 )
 _TEMPORARY = re.compile(
-    r"(CREATE|DROP) (?:OR REPLACE )?TEMPORARY TABLE (?:IF (?:NOT )?EXISTS )?(.*)", _FLAGS
+    rf"(CREATE|DROP) (?:OR REPLACE )?TEMPORARY TABLES? {_IF}({_PATH}(?: ?, ?{_PATH})*)", _FLAGS
 )
 
 
@@ -149,7 +150,7 @@ class Statement:
 
     @property
     def temporary_tables(self) -> tuple[str, set[str]] | None:
-        """CREATE or DROP, and the names, with others among them."""
+        """CREATE or DROP, and the names."""
         found = _TEMPORARY.match(self.essence)
         return (found[1].upper(), Statement(found[2]).words) if found else None
 

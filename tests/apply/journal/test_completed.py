@@ -1,0 +1,253 @@
+"""MySQL and MariaDB: what the next run does with what an interrupted one has left."""
+
+import pytest
+
+from .workshop import MARKS, Workshop
+
+pytestmark = MARKS
+
+A = 'op.execute("ALTER TABLE t ADD COLUMN a INT")\n'
+B = 'op.execute("ALTER TABLE t ADD COLUMN b INT")\n'
+TIMES_TEN = 'op.execute("UPDATE t SET v = v * 10")\n'
+DIE = "die()\n"
+TWO_TABLES = """
+op.execute("CREATE TABLE t (id INT PRIMARY KEY, v INT NOT NULL) ENGINE=InnoDB")
+op.execute("CREATE TABLE u (id INT PRIMARY KEY, v INT NOT NULL) ENGINE=InnoDB")
+op.execute("INSERT INTO t VALUES (1, 1)")
+"""
+OF_MYISAM = """
+op.execute("CREATE TABLE t (id INT PRIMARY KEY, v INT NOT NULL) ENGINE=InnoDB")
+op.execute("CREATE TABLE m (id INT) ENGINE=MyISAM")
+"""
+
+
+def test_what_is_not_executed_yet_may_be_edited(workshop: Workshop) -> None:
+    with workshop.case(TIMES_TEN + A + DIE + B) as case:
+        case.die()
+        case.edit(TIMES_TEN + A + "# A comment.\n" + B.replace("b INT", "c INT"))
+        output = case.complete()
+        assert "The upgrade of r2 stopped at statement 2: completing it." in output
+        assert case.query("SELECT id, v, a, c FROM t") == [(1, 10, None, None), (2, 20, None, None)]
+
+
+def test_what_is_executed_must_stay_in_the_file(workshop: Workshop) -> None:
+    with workshop.case(TIMES_TEN + A + DIE + B) as case:
+        case.die()
+        case.edit(TIMES_TEN.replace("10", "100") + A + B)
+        assert "Put it back as it was: UPDATE t SET v = v * 10" in case.refused()
+        case.edit(TIMES_TEN)
+        assert "Put it back as it was: ALTER TABLE t ADD COLUMN a INT" in case.refused()
+        case.edit(TIMES_TEN + A + B)
+        case.complete()
+
+
+def test_another_step_comes_after_the_half_applied_one(workshop: Workshop) -> None:
+    undo = 'op.execute("ALTER TABLE t DROP COLUMN b")\ndie()\nop.execute("ALTER TABLE t DROP a")'
+    with workshop.case(A + DIE + B, undo) as case:
+        case.die()
+        command = f"`{workshop.slug} db upgrade r2`"
+        assert command in case.refused("downgrade", "base")
+        case.complete()
+        case.die("downgrade", "r1")
+        workshop.write("r3", B)
+        assert f"`{workshop.slug} db downgrade r2-1`" in case.refused("upgrade", "r3")
+        case.complete("downgrade", "r2-1")
+        assert case.query("SELECT * FROM t") == [(1, 1), (2, 2)]
+
+
+def test_a_stamp_forgets_what_was_half_applied(workshop: Workshop) -> None:
+    with workshop.case(A + DIE + B) as case:
+        case.die()
+        case.complete("stamp", "r2")
+
+
+def test_it_can_be_begun_again_when_all_was_undone_by_hand(workshop: Workshop) -> None:
+    with workshop.case(A + DIE + B) as case:
+        case.die()
+        case.execute("ALTER TABLE t DROP COLUMN a")
+        case.complete("-x", "resume=restart", "upgrade", "head")
+        assert case.query("SELECT a, b FROM t WHERE id = 1") == [(None, None)]
+
+
+def test_an_unknown_word_for_it_is_refused(workshop: Workshop) -> None:
+    with workshop.case(A) as case:
+        refusal = case.refused("-x", "resume=maybe", "upgrade", "head")
+        assert refusal == "-x resume=maybe is none of done, again, restart."
+
+
+def test_the_answer_to_a_definition_was_lost(workshop: Workshop) -> None:
+    """The server has added the column, and nobody knows it."""
+    with workshop.case(A + B) as case:
+        case.interrupt("ALTER TABLE t ADD COLUMN a")
+        case.complete()
+        assert case.query("SELECT a, b FROM t WHERE id = 1") == [(None, None)]
+
+
+def test_rows_outside_transactions(workshop: Workshop) -> None:
+    insert = 'op.execute("INSERT INTO m VALUES (1)")\n'
+    with workshop.case(insert + DIE + B, first=OF_MYISAM) as case:
+        case.die()
+        case.complete()
+        assert case.query("SELECT COUNT(*) FROM m") == [(1,)]
+    with workshop.case(insert + B, first=OF_MYISAM) as case:
+        case.interrupt("INSERT INTO m")
+        assert "the server does not tell whether it took effect" in case.refused()
+        case.complete("-x", "resume=done", "upgrade", "head")
+        assert case.query("SELECT COUNT(*) FROM m") == [(1,)]
+    with workshop.case(insert + B, first=OF_MYISAM) as case:
+        case.interrupt("INSERT INTO m", moment="before")
+        case.complete("-x", "resume=again", "upgrade", "head")
+        assert case.query("SELECT COUNT(*) FROM m") == [(1,)]
+
+
+def test_a_procedure(workshop: Workshop) -> None:
+    procedure = 'op.execute("CREATE PROCEDURE p() INSERT INTO t VALUES (5, 5)")'
+    first = TWO_TABLES + procedure
+    call = 'op.execute("CALL p()")\n'
+    with workshop.case(call + DIE + B, first=first) as case:
+        case.die()
+        case.complete()
+        assert case.query("SELECT COUNT(*) FROM t WHERE id = 5") == [(1,)]
+    with workshop.case(call + B, first=first) as case:
+        case.interrupt("CALL p()")
+        assert "-x resume=done" in case.refused()
+
+
+def test_a_new_value_in_a_statement_that_is_done(workshop: Workshop) -> None:
+    """It stays what it was; what would point to it must not get another one."""
+    value = "value = uuid.uuid4().int % 10**8\n"
+    insert = 'op.execute(sa.text("INSERT INTO t VALUES (9, :v)").bindparams(v=value))\n'
+    update = 'op.execute(sa.text("UPDATE t SET v = 0 WHERE v = :v").bindparams(v=value))\n'
+    with workshop.case(value + insert + A + DIE + B) as case:
+        case.die()
+        case.complete()
+        assert case.query("SELECT COUNT(*) FROM t WHERE id = 9") == [(1,)]
+    with workshop.case(value + insert + A + DIE + update) as case:
+        case.die()
+        assert "a value that was another one in the interrupted run" in case.refused()
+        case.edit(value + insert + A + 'op.execute("UPDATE t SET v = 0 WHERE id = 9")')
+        assert "Put it back as it was" in case.refused()  # In another file it may mean anything.
+
+
+def test_locked_tables_are_refused(workshop: Workshop) -> None:
+    with workshop.case('op.execute("LOCK TABLES t WRITE")') as case:
+        assert "locks out the journal" in case.refused()
+
+
+def test_a_temporary_table(workshop: Workshop) -> None:
+    create = 'op.execute("CREATE TEMPORARY TABLE x AS SELECT * FROM t")\n'
+    drop = 'op.execute("DROP TEMPORARY TABLE x")\n'
+    use = 'op.execute("UPDATE t JOIN x USING (id) SET t.v = x.v + 1")\n'
+    with workshop.case(create + use + drop + A + DIE + B) as case:
+        case.die()
+        case.complete()
+        assert case.query("SELECT v FROM t ORDER BY id") == [(2,), (3,)]
+    with workshop.case(create + A + DIE + use) as case:
+        case.die()
+        assert "its temporary table ended with the interrupted run" in case.refused()
+
+
+def test_the_cause_of_an_error_is_removed(workshop: Workshop) -> None:
+    with workshop.case(A + 'op.execute("CREATE UNIQUE INDEX u ON t (v)")\n' + B) as case:
+        case.execute("INSERT INTO t VALUES (3, 2)")
+        assert "Duplicate entry" in case.run("upgrade", "head").output
+        case.execute("DELETE FROM t WHERE id = 3")
+        case.complete()
+
+
+def test_what_others_change_is_not_taken_for_a_failed_statement(workshop: Workshop) -> None:
+    with workshop.case(A + A + B) as case:
+        assert "Duplicate column" in case.run("upgrade", "head").output
+        case.edit(A + A.replace("a INT", "c INT") + B)
+        case.execute("ALTER TABLE t COMMENT 'by hand'")
+        case.complete()
+        assert case.query("SELECT a, c, b FROM t WHERE id = 1") == [(None, None, None)]
+
+
+def test_a_script_leaves_no_journal(workshop: Workshop) -> None:
+    with workshop.case(A) as case:
+        script = case.run("upgrade", "r1:r2", "--sql")
+        assert script.code == 0
+        assert "alembic_journal" not in script.output
+
+
+def test_a_user_who_may_not_keep_the_journal(workshop: Workshop) -> None:
+    with workshop.case(A) as case:
+        case.execute("DROP TABLE alembic_journal")
+        with case.user("SELECT", "INSERT", "UPDATE", "DELETE") as user:
+            assert "Allow this user to CREATE" in case.refused(user=user)
+
+
+SWAP = 'op.execute("RENAME TABLE t TO x, u TO t, x TO u")\n'
+PRIVILEGES = "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX"
+
+
+def test_tables_that_look_the_same_are_swapped(workshop: Workshop) -> None:
+    with workshop.case(SWAP + B, first=TWO_TABLES) as case:
+        case.interrupt("RENAME TABLE")
+        case.complete()
+        assert case.query("SELECT id FROM u") == [(1,)]
+    with workshop.case(SWAP + B, first=TWO_TABLES) as case:
+        case.interrupt("RENAME TABLE", moment="before")
+        case.complete()
+        assert case.query("SELECT id FROM u") == [(1,)]
+
+
+def test_they_are_swapped_by_a_user_who_is_not_told_which_is_which(workshop: Workshop) -> None:
+    with (
+        workshop.case(SWAP + B, first=TWO_TABLES) as case,
+        case.user(*PRIVILEGES) as user,
+    ):
+        case.interrupt("RENAME TABLE", user=user)
+        assert "the server does not tell whether it took effect" in case.refused(user=user)
+        case.complete("-x", "resume=done", "upgrade", "head", user=user)
+        assert case.query("SELECT id FROM u") == [(1,)]
+
+
+def test_a_long_result(workshop: Workshop) -> None:
+    """Only its digest is kept: it must be there again."""
+    read = "op.get_bind().execute(sa.text(\"SELECT v, REPEAT('x', 900000) FROM t\")).all()\n"
+    with workshop.case(read + A + DIE + B) as case:
+        case.die()
+        case.complete()
+    with workshop.case(read + TIMES_TEN + A + DIE + B) as case:
+        case.die()
+        assert "the long result that it once gave is not known" in case.refused()
+
+
+def test_half_of_the_tables_are_dropped(workshop: Workshop) -> None:
+    """As by MariaDB, which drops them one by one."""
+    with workshop.case('op.execute("DROP TABLE t, u")\n', first=TWO_TABLES) as case:
+        case.interrupt("DROP TABLE", moment="before")
+        case.execute("DROP TABLE t")
+        case.complete()
+        assert case.query("SHOW TABLES LIKE 'u'") == []
+
+
+def test_a_block_of_statements(workshop: Workshop, database: str) -> None:
+    """It begins with a word that otherwise says nothing."""
+    if database == "mysql":
+        pytest.skip("MySQL has none")
+    block = """
+op.execute("BEGIN NOT ATOMIC UPDATE t SET v = v * 10; UPDATE t SET v = v + 1; END")
+op.execute("SET STATEMENT max_statement_time = 60 FOR UPDATE t SET v = v * 10")
+op.execute("ANALYZE UPDATE t SET v = v + 1")
+"""
+    with workshop.case(block + A + DIE + B) as case:
+        case.die()
+        case.complete()
+        assert case.query("SELECT v FROM t ORDER BY id") == [(111,), (211,)]
+
+
+def test_very_many_values(workshop: Workshop) -> None:
+    """Their fingerprints would not fit into a packet."""
+    insert = """
+rows = [{"id": number, "v": uuid.uuid4().int % 10**8} for number in range(10, 60_000)]
+op.bulk_insert(sa.table("t", sa.column("id"), sa.column("v")), rows)
+"""
+    with workshop.case(insert + A + DIE + B) as case:
+        case.die()
+        assert "Put it back as it was" in case.refused()
+    with workshop.case(insert.replace("uuid.uuid4().int", "number") + A + DIE + B) as case:
+        case.die()
+        case.complete()
