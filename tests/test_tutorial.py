@@ -66,7 +66,7 @@ def test_first_steps(migrations: Migrations) -> None:
     m = migrations
     users = Revision(m.files[0])
     m.alembic("upgrade", "head")
-    assert m.both("current") == f"{users.id} (head)\n"
+    assert m.look("current") == f"{users.id} (head)\n"
 
     account = m.revision("-m", "create account table")
     assert re.fullmatch(r"\d{8}_\d{6}_create_account_table\.py", account.path.name)
@@ -87,25 +87,25 @@ def test_first_steps(migrations: Migrations) -> None:
     m.alembic("upgrade", "+1")
     assert "last_transaction_date" in m.tables()["account"]
 
-    assert m.both("current", "--verbose").count(f"Rev: {column.id} (head)") == 1
-    assert m.both("heads") == f"{column.id} (head)\n"
-    assert m.both("history").splitlines() == [
+    assert m.look("current", "--verbose").count(f"Rev: {column.id} (head)") == 1
+    assert m.look("heads") == f"{column.id} (head)\n"
+    assert m.look("history").splitlines() == [
         f"{account.id} -> {column.id} (head), Add a column",
         f"{users.id} -> {account.id}, create account table",
         f"<base> -> {users.id}, Create users",
     ]
-    assert "(current)" in m.both("history", "-i").splitlines()[0]
-    assert len(m.both("history", "-r", f"{account.id[:6]}:head").splitlines()) == 2
-    assert len(m.both("history", "-r-1:current").splitlines()) == 2
-    assert f"Parent: {account.id}" in m.both("show", "head")
-    assert f"Rev: {account.id}" in m.both("show", account.id[:6])
+    assert "(current)" in m.look("history", "-i").splitlines()[0]
+    assert len(m.look("history", "-r", f"{account.id[:6]}:head").splitlines()) == 2
+    assert len(m.look("history", "-r-1:current").splitlines()) == 2
+    assert f"Parent: {account.id}" in m.look("show", "head")
+    assert f"Rev: {account.id}" in m.look("show", account.id[:6])
 
     # Somebody forgot the model of a table.
     assert all("remove_table" in said for said in m.refusals("check"))
 
     m.alembic("downgrade", "base")
     assert m.tables() == {}
-    assert m.both("current") == ""
+    assert m.look("current") == ""
     m.db("upgrade")
     assert m.tables().keys() == {"users", "account"}
 
@@ -113,7 +113,7 @@ def test_first_steps(migrations: Migrations) -> None:
 def test_autogenerate(migrations: Migrations) -> None:
     m = migrations
     m.db("upgrade")
-    assert "No new upgrade operations detected." in m.both("check")
+    assert "No new upgrade operations detected." in m.look("check")
     feature = m.project.package / "orders"
     feature.mkdir()
     models = feature / "models.py"
@@ -126,17 +126,16 @@ def test_autogenerate(migrations: Migrations) -> None:
     assert str(m.project.answers["package_name"]) not in orders.text
     m.alembic("upgrade", "head")
     assert m.tables()["orders"] == {"id", "user_id", "total", "paid", "created_at"}
-    m.both("check")
 
     models.write_text(models.read_text().replace("# more", NOTE))
     note = m.revision("--autogenerate", "-m", "add a note", plain=False)
     assert '"note"' in note.text
     m.db("upgrade")
-    m.both("check")
+    m.look("check")
     m.alembic("downgrade", "-2")
     assert m.tables().keys() == {"users"}
     m.alembic("upgrade", "head")
-    m.both("check")
+    m.look("check")
     assert_clean(m)
     m.project.run("python", "-m", "pytest", "tests/test_migrations.py", url=m.url)
 
@@ -144,15 +143,15 @@ def test_autogenerate(migrations: Migrations) -> None:
 def test_offline(migrations: Migrations) -> None:
     m = migrations
     (users,) = (Revision(path) for path in m.files)
-    up = m.both("upgrade", "head", "--sql")
+    up = m.look("upgrade", "head", "--sql")
     assert m.db("upgrade", "--sql") == up
     assert m.tables() == {}
     apply(m.url, up)
-    assert m.both("current") == f"{users.id} (head)\n"
-    m.both("check")
+    assert m.look("current") == f"{users.id} (head)\n"
+    m.look("check")
 
-    apply(m.url, m.both("downgrade", "head:base", "--sql"))
-    assert m.both("current") == ""
+    apply(m.url, m.look("downgrade", "head:base", "--sql"))
+    assert m.look("current") == ""
     assert m.tables() == {}
 
     m.alembic("upgrade", "head")
@@ -167,14 +166,9 @@ def test_branches(migrations: Migrations) -> None:
     m.alembic("upgrade", "head")
     one = m.revision("-m", "one")
     two = m.revision("-m", "two", "--head", users.id, "--splice")
-    assert set(m.both("heads").splitlines()) == {f"{one.id} (head)", f"{two.id} (head)"}
+    assert set(m.look("heads").splitlines()) == {f"{one.id} (head)", f"{two.id} (head)"}
     assert f"{users.id} (branchpoint)" in m.alembic("branches")
     assert all("Multiple head revisions" in said for said in m.refusals("upgrade", "head"))
-    own = m.project.run(
-        "python", "-m", "pytest", "tests/test_migrations.py", url=m.url, check=False
-    )
-    assert "db merge heads" in own.stdout
-
     m.db("upgrade", "heads")
     assert len(m.alembic("current").splitlines()) == 2
     before = m.files
@@ -182,15 +176,31 @@ def test_branches(migrations: Migrations) -> None:
     (path,) = set(m.files).difference(before)
     merge = Revision(path)
     m.db("upgrade")
-    assert m.both("current") == f"{merge.id} (head) (mergepoint)\n"
+    assert m.look("current") == f"{merge.id} (head) (mergepoint)\n"
     m.project.run("python", "-m", "pytest", "tests/test_migrations.py", url=m.url)
 
     m.alembic("stamp", "base")
-    assert m.both("current") == ""
+    assert m.look("current") == ""
     m.db("stamp", one.id)
-    assert m.both("current") == f"{one.id}\n"
+    assert m.look("current") == f"{one.id}\n"
     m.alembic("stamp", "head")
-    assert m.both("current") == f"{merge.id} (head) (mergepoint)\n"
+    assert m.look("current") == f"{merge.id} (head) (mergepoint)\n"
+    # All that a stamp passes by counts as applied from then on, and is recorded so.
+    stamps = query(m.url, "select revision, direction from alembic_history order by id")[-8:]
+    revisions = [users.id, one.id, two.id, merge.id]
+    assert sorted(stamps[:4]) == sorted((revision, "unstamp") for revision in revisions)
+    assert stamps[4:6] == [(users.id, "stamp"), (one.id, "stamp")]
+    assert stamps[6:] == [(two.id, "stamp"), (merge.id, "stamp")]
+
+
+def test_two_heads_and_two_of_a_kind_are_found(render: Render) -> None:
+    m = Migrations(render().install(), "")
+    first = m.files[0]
+    m.revision("-m", "one")
+    m.revision("-m", "two", "--head", Revision(first).id, "--splice")
+    assert "db merge heads" in own_tests(m, "one_head")
+    first.with_name("20300101_000000_copy.py").write_text(first.read_text())
+    assert "give one another id" in own_tests(m, "has_an_id_of_its_own")
 
 
 def test_messages(render: Render) -> None:
@@ -200,7 +210,7 @@ def test_messages(render: Render) -> None:
         docstring = ast.get_docstring(ast.parse(revision.text))
         assert docstring
         assert docstring.splitlines()[0] == message
-    assert len(m.both("history").splitlines()) == 1 + len(MESSAGES)
+    assert len(m.look("history").splitlines()) == 1 + len(MESSAGES)
     assert_clean(m)
     m.alembic("upgrade", "head")
 
@@ -209,9 +219,9 @@ def test_without_a_server(render: Render) -> None:
     url = "postgresql://me:hidden@127.0.0.1:1/nowhere"
     m = Migrations(render(database="postgresql").install(), url)
     m.revision("-m", "written on a train")
-    assert "written on a train" in m.both("history")
-    assert m.both("heads").endswith("(head)\n")
-    assert "CREATE TABLE users" in m.both("upgrade", "head", "--sql")
+    assert "written on a train" in m.look("history")
+    assert m.look("heads").endswith("(head)\n")
+    assert "CREATE TABLE users" in m.look("upgrade", "head", "--sql")
     for arguments in (["current"], ["upgrade", "head"], ["revision", "--autogenerate", "-m", "x"]):
         for said in m.refusals(*arguments):
             assert said.startswith("FAILED: PostgreSQL does not answer at 127.0.0.1:1 ")
@@ -225,11 +235,18 @@ def test_what_alembic_init_leaves(render: Render) -> None:
     sentence = "takes the place of [tool.alembic] in pyproject.toml"
     done = m.project.run(m.project.console_script, "db", "upgrade", check=False)
     assert sentence in done.stderr
-    own = m.project.run("python", "-m", "pytest", "tests/test_migrations.py", check=False)
-    assert sentence in own.stdout
+    assert sentence in own_tests(m, "no_alembic_ini")
     # Whatever is in it, once it finds the migrations.
     (m.project.path / "alembic.ini").write_text("[alembic]\n")
     assert all(sentence in said for said in m.refusals("upgrade", "head"))
+
+
+def own_tests(migrations: Migrations, name: str) -> str:
+    """What the project's own test says when it fails."""
+    command = ["python", "-m", "pytest", "tests/test_migrations.py", "-k", name]
+    done = migrations.project.run(*command, check=False)
+    assert done.returncode == 1
+    return done.stdout
 
 
 def assert_clean(migrations: Migrations) -> None:

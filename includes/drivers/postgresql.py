@@ -29,7 +29,8 @@ def parse_url(value: Any, _: Path) -> URL:
         url = make_url(value)
         make_conninfo("", **{key: str(setting) for key, setting in url.query.items()})
     except ProgrammingError as error:
-        raise ValueError(f"has a parameter that PostgreSQL does not know ({error})") from None
+        reason = str(error).strip()
+        raise ValueError(f"has a parameter that PostgreSQL does not know ({reason})") from None
     except (ArgumentError, ValueError):
         raise ValueError(
             f"is not a database URL; it looks like {EXAMPLE_URL}, with special characters in the"

@@ -1,0 +1,97 @@
+"""What the command line says where something is missing or wrong."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import make_url
+
+from .databases import execute, query
+from .migrations import Migrations
+from .projects import Project
+
+Render = Callable[..., Project]
+
+pytestmark = pytest.mark.slow
+
+SECRET = "p@ss/w:%# rd"
+WAYS = (["db", "upgrade"], ["db", "seed"], ["serve"])
+MALFORMED = {
+    "nothing": "",
+    "no-url": f"postgresql//me:{quote(SECRET)}@localhost/name",
+    "another-database": f"mysql://me:{quote(SECRET)}@localhost/name",
+    "unknown-parameter": f"postgresql://me:{quote(SECRET)}@localhost/name?nonsense=1",
+    "no-name": f"postgresql://me:{quote(SECRET)}@localhost",
+}
+
+
+def test_a_malformed_url_is_one_sentence(render: Render) -> None:
+    """Without a traceback, the same from every command, and without the password."""
+    project = render(database="postgresql").install()
+    commands = [[project.console_script, *way] for way in WAYS] + [["alembic", "current"]]
+    for number, url in enumerate(MALFORMED.values()):
+        for command in commands if number == 0 else [commands[number % len(commands)]]:
+            done = project.run(*command, check=False, DATABASE_URL=url)
+            assert done.returncode == 1
+            assert done.stdout == ""
+            assert done.stderr.startswith("DATABASE_URL ")
+            assert done.stderr.count("\n") == 1
+            assert SECRET not in done.stderr
+            assert quote(SECRET) not in done.stderr
+
+
+def test_help_at_each_level(render: Render) -> None:
+    project = render().install()
+    name = project.console_script
+    for level, line in {
+        (): f"{name} db upgrade",
+        ("serve",): f"{name} serve --host 0.0.0.0 --port 8080 --workers 4",
+        ("db",): f"{name} db revision --help",
+        ("db", "downgrade"): f"{name} db downgrade -1",
+    }.items():
+        shown = project.run(name, *level, "--help").stdout
+        assert f"\n  {line}\n" in shown
+    assert project.run(name, "--version").stdout == "0.1.0\n"
+    for arguments in ([], ["db"], ["sevre"]):
+        done = project.run(name, *arguments, check=False)
+        assert done.returncode == 2
+        assert done.stderr.startswith("usage: ")
+
+
+def test_any_password(render: Render, database: str, database_url: str) -> None:
+    if database == "sqlite":
+        pytest.skip("a file has no password")
+    with login(database, database_url) as url:
+        m = Migrations(render(database=database).install(), url)
+        m.alembic("upgrade", "head")
+        shown = m.db("current", "--verbose")
+        assert SECRET not in shown
+        assert quote(SECRET, safe="") not in shown
+        m.project.run(m.project.console_script, "db", "seed", url=url, ENVIRONMENT="development")
+        assert query(url, "select count(*) from users") == [(3,)]
+
+        # The way that is for migrations goes first.
+        m.project.run("alembic", "current", url=database_url, DATABASE_MIGRATION_URL=url)
+        nowhere = make_url(url).set(database="nowhere").render_as_string(hide_password=False)
+        done = m.project.run(
+            "alembic", "current", url=url, check=False, DATABASE_MIGRATION_URL=nowhere
+        )
+        assert "nowhere" in done.stdout
+        assert SECRET not in done.stdout + done.stderr
+
+
+@contextmanager
+def login(database: str, url: str) -> Iterator[str]:
+    """The URL with a name and a password of its own."""
+    parsed = make_url(url)
+    user = f"m_{parsed.database}"[:32]
+    if database == "postgresql":
+        execute(url, f"CREATE ROLE {user} SUPERUSER LOGIN PASSWORD '{SECRET}'")
+    else:
+        execute(url, f"CREATE USER {user} IDENTIFIED BY '{SECRET}'")
+        execute(url, f"GRANT ALL ON {parsed.database}.* TO {user}")
+    yield parsed.set(username=user, password=SECRET).render_as_string(hide_password=False)
+    if database == "postgresql":
+        execute(url, f"DROP OWNED BY {user}")
+    execute(url, f"DROP USER {user}")
