@@ -95,24 +95,16 @@ class Servers:
         return self._reached(database, url, f"found on port {make_url(url).port}")
 
     def _installed(self, database: str) -> Server:
-        recipe = {
-            "postgresql": _postgresql,
-            "mariadb": _mariadb,
-            "mysql": _mysql,
-        }[database]
-        port, user = _free_port(), _unprivileged(database)
-        folder = tempfile.mkdtemp(prefix=f"{database}-")
-        if user:
-            shutil.chown(folder, user)
+        folder, port = make_folder(database), free_port()
         try:
-            service = recipe(folder, port, user)
+            service = installed(database, folder, port)
         except UnavailableError:
             Path(folder).rmdir()
             raise
         return self._start(database, service, port, f"started from {service.command[0]}")
 
     def _container(self, database: str) -> Server:
-        engine, port = _container_engine(), _free_port()
+        engine, port = _container_engine(), free_port()
         image, inner, variable, stop = _CONTAINERS[database]
         options = [f"--publish=127.0.0.1:{port}:{inner}", f"--env={variable}"]
         folder = tempfile.mkdtemp(prefix=f"{database}-")
@@ -123,22 +115,50 @@ class Servers:
     def _start(
         self, database: str, service: Service, port: int, origin: str, patience: float = 60
     ) -> Server:
-        url = str(make_url(_DEFAULT_URLS[database]).set(port=port))
+        url = local_url(database, port)
         process = service.start()
         self._started.append(process)
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                return self._reached(database, url, origin)
-            except UnavailableError as error:
-                if process.poll() is not None:
-                    output = process.communicate()[0].strip()
-                    message = f"{service.command[0]} did not start ({output})"
-                    raise UnavailableError(message) from error
-                if time.monotonic() > deadline:
-                    message = f"{service.command[0]} did not answer within {patience:.0f} s"
-                    raise UnavailableError(message) from error
+        wait_for(process, service, database, url, patience)
+        return self._reached(database, url, origin)
+
+
+def installed(database: str, folder: str, port: int) -> Service:
+    """A server from programs of this machine; it keeps its data in the folder."""
+    recipe = {"postgresql": _postgresql, "mariadb": _mariadb, "mysql": _mysql}[database]
+    return recipe(folder, port, _unprivileged(database))
+
+
+def make_folder(database: str) -> str:
+    """For a server, which runs under another account if this one is root's."""
+    folder = tempfile.mkdtemp(prefix=f"{database}-")
+    if user := _unprivileged(database):
+        shutil.chown(folder, user)
+    return folder
+
+
+def local_url(database: str, port: int) -> str:
+    return make_url(_DEFAULT_URLS[database]).set(port=port).render_as_string()
+
+
+def wait_for(
+    process: subprocess.Popen[str], service: Service, database: str, url: str, patience: float = 60
+) -> None:
+    """Return when the server answers."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            _version(database, url)
+        except UnavailableError as error:
+            if process.poll() is not None:
+                output = process.communicate()[0].strip()
+                message = f"{service.command[0]} did not start ({output})"
+                raise UnavailableError(message) from error
+            if time.monotonic() > deadline:
+                message = f"{service.command[0]} did not answer within {patience:.0f} s"
+                raise UnavailableError(message) from error
             time.sleep(0.2)
+        else:
+            return
 
 
 def driver_url(url: str, database: str = "") -> str:
@@ -266,7 +286,7 @@ def _container_engine() -> str:
     raise UnavailableError("neither docker nor podman answers")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -155,6 +155,11 @@ class Running:
         return free == self.size and not any(pool.checkedout() for pool in self.pools)
 
 
+def on(*databases: str) -> pytest.MarkDecorator:
+    """Run the test on these databases only."""
+    return pytest.mark.parametrize("database", databases, indirect=True)
+
+
 def open_client(app: Any) -> AbstractAsyncContextManager[AsyncClient]:
     return AsyncClient(transport=ASGITransport(app), base_url="http://test", timeout=30)
 

@@ -14,15 +14,11 @@ from sqlalchemy.exc import DBAPIError, StatementError
 
 from .databases import execute, query
 from .proxy import Moment
-from .services import Receive, Running, Send, Service, open_client
+from .services import Receive, Running, Send, Service, on, open_client
 
 pytestmark = pytest.mark.anyio
 
 SERVERS = ("postgresql", "mariadb", "mysql")
-
-
-def on(*databases: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("database", databases, indirect=True)
 
 
 # Transactions
@@ -148,24 +144,29 @@ async def test_moments_are_kept_in_utc(service: Service) -> None:
     assert service.items() == 1
 
 
+@on(*SERVERS)
 async def test_what_does_not_fit_is_refused(service: Service) -> None:
-    """Strict, whatever the server's default is."""
-    if service.database == "sqlite":
-        pytest.skip("SQLite does not look at lengths")
-    if service.database != "postgresql":
-        before = query(service.url, "SELECT @@global.sql_mode")[0][0]
-        execute(service.url, "SET GLOBAL sql_mode = ''")
-    try:
-        async with service.run() as running:
-            response = await running.create(name="x" * 21)
-            assert response.status_code == 500, response.text
-        driver_engine = service.migration_engine()
-        with driver_engine.connect() as connection, pytest.raises(DBAPIError):
-            connection.execute(text(f"INSERT INTO items (name) VALUES ('{'x' * 21}')"))
-    finally:
-        if service.database != "postgresql":
-            execute(service.url, f"SET GLOBAL sql_mode = '{before}'")
+    async with service.run() as running:
+        assert (await running.create(name="x" * 21)).status_code == 500
     assert service.items() == 0
+
+
+@on("mariadb", "mysql")
+async def test_every_connection_is_strict_and_in_utc(service: Service) -> None:
+    """Whatever the server's default is."""
+    statement = text("SELECT @@sql_mode, @@time_zone")
+    async with service.run() as running:
+        for sessions in (running.database.sessions, running.database.read_sessions):
+            async with sessions() as session:
+                assert_strict(*(await session.execute(statement)).one())
+    with service.migration_engine().connect() as connection:
+        assert_strict(*connection.execute(statement).one())
+
+
+def assert_strict(sql_mode: str, time_zone: str) -> None:
+    assert {"TRADITIONAL", "STRICT_ALL_TABLES", "ONLY_FULL_GROUP_BY"} <= set(sql_mode.split(","))
+    assert "NO_BACKSLASH_ESCAPES" not in sql_mode
+    assert time_zone == "+00:00"
 
 
 async def test_texts_and_bytes_come_back_as_they_were(service: Service) -> None:

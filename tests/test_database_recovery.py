@@ -1,0 +1,103 @@
+"""What a service does while its database is away, and afterwards."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+import pytest
+
+from .private import private_server
+from .services import PATIENCE, Running, Service, on
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, on("postgresql", "mariadb", "mysql")]
+
+
+async def test_connections_that_were_killed_while_idle_cost_nothing(service: Service) -> None:
+    async with service.run(size=5) as running:
+        await running.connect()
+        assert service.kill_connections() == 10
+        await asyncio.sleep(0.1)
+        assert await statuses(running, 5) == [200] * 5 + [201] * 5
+        assert await running.is_idle()
+
+
+@pytest.mark.parametrize(("method", "ok"), [("GET", 200), ("POST", 201)])
+async def test_a_connection_that_dies_in_use_costs_one_request(
+    service: Service, method: str, ok: int
+) -> None:
+    async with service.run(size=3) as running:
+        await running.connect()
+        before = service.items()
+        slow = asyncio.create_task(running.client.request(method, "/lab/slow?seconds=20"))
+        await asyncio.sleep(0.2)
+        service.kill_connections()
+        response = await slow
+        assert response.status_code == 503, response.text
+        assert response.headers["retry-after"] == "1"
+        assert await statuses(running, 5) == [200] * 5 + [201] * 5
+        assert service.items() == before + 5
+        assert await running.is_idle()
+
+
+async def test_a_connection_that_dies_between_two_statements(service: Service) -> None:
+    async with service.run(size=3) as running:
+        await running.connect()
+        before = service.items()
+        held = asyncio.create_task(running.client.post("/lab/hold?seconds=0.5"))
+        await asyncio.sleep(0.2)
+        service.kill_connections()
+        assert (await held).status_code == 503
+        assert service.items() == before
+        assert await statuses(running, 5) == [200] * 5 + [201] * 5
+        assert await running.is_idle()
+
+
+async def test_a_server_that_is_away_at_start_and_in_between(service: Service) -> None:
+    async with service.proxy() as proxy:
+        await proxy.stop()
+        async with service.run(service.through(proxy.port), size=3) as running:
+            assert (await running.client.get("/livez")).status_code == 200
+            for _ in range(2):
+                assert set(await statuses(running, 10)) == {503}
+                assert (await running.client.get("/readyz")).status_code == 503
+                await proxy.start()
+                assert await statuses(running, 5) == [200] * 5 + [201] * 5
+                await proxy.stop()
+            assert await running.is_idle()
+
+
+async def test_a_server_that_accepts_and_stays_silent(service: Service) -> None:
+    async with service.proxy() as proxy:
+        proxy.freeze()
+        async with service.run(service.through(proxy.port), size=2) as running:
+            started = time.monotonic()
+            assert set(await statuses(running, 3)) == {503}
+            assert (await running.client.get("/readyz")).status_code == 503
+            assert time.monotonic() - started < PATIENCE
+            proxy.thaw()
+            assert await statuses(running, 3) == [200] * 3 + [201] * 3
+            assert await running.is_idle()
+
+
+async def statuses(running: Running, number: int) -> list[int]:
+    """As many requests of a reader and of a writer, all at the same time."""
+    reading = [running.count() for _ in range(number)]
+    writing = [running.create() for _ in range(number)]
+    return await running.together(*reading, *writing)
+
+
+async def test_a_server_that_was_restarted(empty_service: Service) -> None:
+    with private_server(empty_service.database) as server:
+        service = replace(empty_service, url=server.create_database("restarted"))
+        service.create_tables()
+        async with service.run(size=3) as running:
+            await running.connect()
+            server.stop()
+            assert set(await statuses(running, 3)) == {503}
+            server.start()
+            assert await statuses(running, 5) == [200] * 5 + [201] * 5
+            server.stop()
+            server.start()
+            # Nobody asked meanwhile: what is in the pools is dead, and is noticed.
+            assert await statuses(running, 5) == [200] * 5 + [201] * 5
+            assert await running.is_idle()
