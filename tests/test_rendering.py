@@ -25,7 +25,11 @@ DRIVERS = {
 # What one answer alone brings.
 FILES = {
     "example": ["src/*/users/*", "src/*/migrations/versions/*", "tests/users/*"],
-    "sqlite": ["src/*/migrations/toolkit/apply/batch.py"],
+    "sqlite": [
+        "src/*/migrations/toolkit/apply/backup.py",
+        "src/*/migrations/toolkit/apply/batch.py",
+        "src/*/migrations/toolkit/apply/rehearsal.py",
+    ],
     "postgresql": ["src/*/migrations/toolkit/apply/concurrently.py"],
     "mysql": [
         "src/*/migrations/toolkit/apply/journal/*",
@@ -59,7 +63,8 @@ def project(renderer: Renderer, answers: Answers) -> Project:
 def test_no_trace_of_the_template(project: Project) -> None:
     texts = _without(project, [str(answer) for answer in project.answers.values()])
     for name, text in texts.items():
-        assert not re.search(r"{[{%#]", text), name
+        # `{{8}}` is an f-string's.
+        assert not re.search(r"{[%#]|{{ ?[a-z_]", text), name
         assert not re.search(r"\b(Undefined|copier_conf|jinja)\b", text, re.IGNORECASE), name
     # Values that were forgotten show themselves outside of code.
     for name in ("pyproject.toml", "LICENSE", ".env.example", "Makefile"):
