@@ -117,7 +117,13 @@ def create_migration_engine(url: URL, **options: Any) -> Engine:
 def set_up_migrations(connection: Any, _: Any) -> None:
     # Changing a table means making it anew; with foreign keys on, the rows of others that
     # point to the old one would be deleted with it.
-    run(connection, "PRAGMA journal_mode = WAL", "PRAGMA foreign_keys = OFF")
+    run(connection, "PRAGMA foreign_keys = OFF")
+    try:
+        run(connection, "PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        # Not while another process writes, and migrations wait for that at another place.
+        if not error.sqlite_errorname.startswith("SQLITE_BUSY"):
+            raise
 
 
 def begin_migrations(connection: Connection) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from copy import copy
 from typing import Any, cast
 
-from alembic.ddl.sqlite import SQLiteImpl
+from alembic.ddl import sqlite
 from alembic.operations import Operations
 from alembic.operations.batch import ApplyBatchImpl, BatchOperationsImpl
 from alembic.runtime.migration import MigrationContext
@@ -75,7 +75,7 @@ def _rehearsal() -> Iterator[tuple[Connection, Operations]]:
             logger.disabled = False
 
 
-class BatchImpl(SQLiteImpl):
+class SQLiteImpl(sqlite.SQLiteImpl):
     """Alembic takes the class that was last defined for a dialect."""
 
     __dialect__ = "sqlite"
