@@ -122,9 +122,9 @@ class Case:
         assert self.query("SELECT COUNT(*) FROM alembic_journal") == [(0,)]
         return ended.output
 
-    def refused(self, *arguments: str, user: str | None = None) -> str:
+    def refused(self, *arguments: str, user: str | None = None, **variables: str) -> str:
         """The one sentence, without a traceback."""
-        ended = self.run(*(arguments or ("upgrade", "head")), user=user)
+        ended = self.run(*(arguments or ("upgrade", "head")), user=user, **variables)
         assert ended.code not in (0, -9), ended.output
         found = re.search(r"^FAILED: (.*)$", ended.output, re.MULTILINE)
         assert found, ended.output

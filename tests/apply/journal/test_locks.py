@@ -1,0 +1,109 @@
+"""MySQL and MariaDB: the turn lasts as long as the server works, and who is in the way is named."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import NullPool, create_engine
+
+from ...servers import driver_url
+from .forks import IDLE
+from .test_completed import A, B
+from .workshop import MARKS, Case, Workshop
+
+pytestmark = MARKS
+
+LOCK = "CONCAT('alembic:', LEFT(SHA2(LOWER(DATABASE()), 256), 40))"
+# Whether the turn is free, and whether the statement runs.
+LOOK = f"""
+SELECT IS_FREE_LOCK({LOCK}), (
+    SELECT COUNT(*) FROM information_schema.processlist
+    WHERE db = DATABASE() AND info LIKE 'ALTER TABLE t FORCE%'
+)
+"""
+IMPATIENT = {"MIGRATION_LOCK_TIMEOUT": "1", "MIGRATION_LOCK_WAIT": "1"}
+
+
+def test_a_killed_process_keeps_its_turn_while_its_statement_runs(workshop: Workshop) -> None:
+    with workshop.case('op.execute("ALTER TABLE t FORCE, ALGORITHM = COPY")\n' + B) as case:
+        _fill(case)
+        process = workshop.forks[0].start(case.url, "upgrade", "head")
+        while case.query(LOOK)[0][1] == 0:
+            time.sleep(0.01)
+        os.kill(process, signal.SIGKILL)
+        assert workshop.forks[0].end().code == -9
+        looks = []
+        while (look := case.query(LOOK)[0])[1]:
+            looks.append(look[0])
+            time.sleep(0.01)
+        assert looks, "The statement has ended with its process: this tests nothing."
+        assert not any(looks), "The turn is free while the statement runs."
+        case.complete()
+
+
+def test_a_session_that_does_nothing_any_more_is_ended(workshop: Workshop) -> None:
+    with workshop.case(A) as case, _session(case, f"SELECT GET_LOCK({LOCK}, 0)") as session:
+        time.sleep(1.1)
+        ended = case.run("upgrade", "head", MIGRATION_LOCK_WAIT="10", **{IDLE: "1"})
+        assert ended.code == 0, ended.output
+        assert f"session {session} is ended" in ended.output
+
+
+def test_who_has_the_turn_is_named(workshop: Workshop) -> None:
+    with workshop.case(A) as case, _session(case, f"SELECT GET_LOCK({LOCK}, 0)") as session:
+        refusal = case.refused(MIGRATION_LOCK_WAIT="0")
+        assert f"Another process is migrating this database: session {session} (" in refusal
+
+
+@pytest.mark.parametrize(
+    ("migration", "lock"),
+    [
+        (A, "SELECT v FROM t"),
+        ('op.execute("UPDATE t SET v = v * 10")\n', "UPDATE t SET v = 5 WHERE id = 2"),
+    ],
+    ids=["definition", "rows"],
+)
+def test_who_is_in_the_way_is_named(
+    workshop: Workshop, database: str, migration: str, lock: str
+) -> None:
+    with workshop.case(migration) as case:
+        with _session(case, lock) as session:
+            refusal = case.refused(**IMPATIENT)
+            guessed = database == "mariadb" and migration == A
+            assert f"because of {'probably ' * guessed}session {session} (" in refusal
+            if database == "mysql":
+                assert f": {lock}" in refusal
+        case.complete()
+        assert case.query("SELECT v FROM t WHERE id = 2") == [(2 if migration == A else 20,)]
+
+
+def test_a_user_who_is_not_told_is_told_why(workshop: Workshop) -> None:
+    privileges = "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX"
+    with (
+        workshop.case(A) as case,
+        case.user(*privileges) as user,
+        _session(case, "SELECT v FROM t"),
+    ):
+        refusal = case.refused(user=user, **IMPATIENT)
+        assert "a session that this user may not see without the privilege PROCESS" in refusal
+
+
+@contextmanager
+def _session(case: Case, statement: str) -> Iterator[int]:
+    """Another one, which stays in its transaction."""
+    engine = create_engine(driver_url(case.url), poolclass=NullPool)
+    with engine.connect() as connection:
+        number: int = connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar_one()
+        connection.exec_driver_sql(statement).close()
+        yield number
+        connection.invalidate()
+
+
+def _fill(case: Case) -> None:
+    """Enough rows to be copied for a second or more."""
+    case.execute("ALTER TABLE t MODIFY id INT AUTO_INCREMENT, ADD COLUMN filler CHAR(200)")
+    for _ in range(17):
+        case.execute("INSERT INTO t (v, filler) SELECT v, REPEAT('x', 200) FROM t")
