@@ -35,6 +35,11 @@ def rename(batch: BatchOperations) -> None:
     batch.alter_column("n", new_column_name="renamed")
 
 
+def rename_among_others(batch: BatchOperations) -> None:
+    rename(batch)
+    batch.alter_column("a", nullable=False)
+
+
 @dataclass(frozen=True)
 class Database:
     """A file whose tables are changed as a migration does."""
@@ -300,7 +305,7 @@ SURVIVES = {
     ),
     "index on a column that is renamed among other changes": Case(
         [PLAIN, "CREATE INDEX i ON t (n)"],
-        change=lambda batch: (rename(batch), batch.alter_column("a", nullable=False)),
+        change=rename_among_others,
         query="SELECT name FROM pragma_index_info('i')",
         answer=[("renamed",)],
     ),
@@ -394,7 +399,7 @@ REFUSED = {
     ),
     "index with an order on a column that is renamed among other changes": Refused(
         [PLAIN, "CREATE INDEX i ON t (n DESC)"],
-        change=lambda batch: (rename(batch), batch.alter_column("a", nullable=False)),
+        change=rename_among_others,
         because="not work any more: index i (no such column: n)",
     ),
 }

@@ -117,6 +117,7 @@ def test_killed_at_each_point(
     again = lab.launch([copy.job(*command) for copy in copies])
     assert [ended.output for [ended] in again if ended.code] == []
     assert [lines for lines in map(_dump, copies) if lines != after] == []
+    assert list(tmp_path.glob("*.unfinished*")) == []
 
 
 def _copy(target: Target, start: Path, file: Path) -> Target:

@@ -25,16 +25,17 @@ def back_up(database: Path, revisions: str, *, keep: int) -> None:
         tables = [name for (name,) in source.execute(TABLES)]
         if all(name.startswith(OTHERS) for name in tables):
             return
-        path = _free_path(database, revisions)
         try:
-            _remove(_siblings(database, UNFINISHED))
+            path = _free_path(database, revisions)
+            # Of a process that was killed.
+            _remove(_siblings(database, rf"\{UNFINISHED}(-journal)?"))
             _copy(source, database, path)
             others = [other for other in _siblings(database) if other != path]
             _remove(others[: max(0, len(others) - keep + 1)])
         except (sqlite3.Error, OSError) as error:
             raise CommandError(
-                f"The backup {path} failed, so nothing was changed: {error}. Make room, let this"
-                " user write there, or set MIGRATION_BACKUPS=0 to migrate without."
+                f"The backup of {database} failed, so nothing was changed: {error}. Make room beside"
+                " it, let this user write there, or set MIGRATION_BACKUPS=0 to migrate without."
             ) from None
     logger.info("The database as it was is in %s.", path)
 
