@@ -17,7 +17,7 @@ Render = Callable[..., Project]
 ANCHORED = {
     ".env.example": 1,
     ".gitignore": 1,
-    "pyproject.toml": 8,
+    "pyproject.toml": 9,
     "src/my_service/config.py": 1,
 }
 ANCHOR = re.compile(r"^ *# This service's own\b.*:$", re.M)
