@@ -13,6 +13,7 @@ from textwrap import dedent, indent
 from types import MappingProxyType
 
 from sqlalchemy import NullPool, create_engine, inspect
+from sqlalchemy.engine import make_url
 
 from ..databases import execute, query
 from ..projects import Project
@@ -143,6 +144,10 @@ class Target:
 
     def execute(self, statement: str) -> None:
         execute(self.url, statement)
+
+    @property
+    def name(self) -> str:
+        return str(make_url(self.url).database)
 
     @property
     def revision(self) -> str | None:

@@ -1,0 +1,196 @@
+"""A migration that waits for a lock keeps everybody waiting who comes after it.
+
+PostgreSQL, MySQL and MariaDB have a queue for each table: while a long transaction is open on it,
+an ALTER waits for that, and the application's queries wait for the ALTER. So a migration gives up
+soon, lets them pass, and tries again.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Connection, NullPool, create_engine, text
+
+from ..servers import driver_url
+from .lab import Lab, Target
+from .traffic import traffic
+
+pytestmark = pytest.mark.slow
+
+ON_SERVERS = pytest.mark.parametrize("database", ["postgresql", "mariadb", "mysql"], indirect=True)
+ON_POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+
+# In seconds; whole ones are the smallest on MySQL and MariaDB.
+LOCK_TIMEOUT = {"postgresql": 0.5, "mariadb": 1.0, "mysql": 1.0}
+TOLERANCE = 1.0
+ATTEMPTS = 2
+
+CREATE = """
+op.create_table(
+    "accounts",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+)
+op.create_table("notes", sa.Column("text", sa.String(50), nullable=False))
+op.execute("INSERT INTO accounts VALUES (1, 5)")
+op.execute("INSERT INTO notes VALUES ('created')")
+"""
+ALTER = """
+op.add_column("accounts", sa.Column("currency", sa.String(3)))
+"""
+QUERY = "SELECT count(*) FROM accounts"
+
+
+@ON_SERVERS
+def test_the_application_goes_on(lab: Lab, plain: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    timeout = LOCK_TIMEOUT[lab.database]
+    for each in (lab, plain):
+        each.write("r1", CREATE)
+        each.write("r2", ALTER)
+    with lab.fresh() as ours, plain.fresh() as alembics:
+        for target in (ours, alembics):
+            target.upgrade("r1")
+        with traffic(ours.url, QUERY) as with_ours, traffic(alembics.url, QUERY) as with_alembics:
+            with _transaction(ours, QUERY), _transaction(alembics, QUERY):
+                running = [
+                    target.begin("upgrade", "head", MIGRATION_LOCK_TIMEOUT=str(timeout))
+                    for target in (ours, alembics)
+                ]
+                begun = with_ours.wait_for_a_slow_one()
+                end = begun + (10 * ATTEMPTS - 0.5) * timeout
+                time.sleep(end - time.monotonic())
+            for migration in running:
+                assert migration.result().code == 0, migration.result().output
+    with capsys.disabled():
+        for name, measured in {"ours": with_ours, "plain Alembic": with_alembics}.items():
+            print(
+                f"\n{lab.database}, {name}: the application's p99 {measured.percentile(99):.2f} s,"
+                f" longest {measured.worst:.2f} s, blocked"
+                f" {measured.blocked_share(begun, end):.0%} of {end - begun:.0f} s",
+                end="",
+            )
+    assert with_ours.worst < timeout + TOLERANCE
+    assert with_ours.blocked_share(begun, end) < 0.12
+    assert with_alembics.worst > timeout + TOLERANCE
+
+
+@contextmanager
+def _transaction(target: Target, statement: str, **options: str) -> Iterator[Connection]:
+    engine = create_engine(driver_url(target.url), poolclass=NullPool, **options)
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+        yield connection
+
+
+@ON_POSTGRESQL
+def test_who_is_in_the_way(lab: Lab) -> None:
+    _see_who_is_in_the_way(lab)
+
+
+@ON_POSTGRESQL
+def test_who_is_in_the_way_behind_a_pooler(pooled: Lab) -> None:
+    _see_who_is_in_the_way(pooled)
+
+
+def _see_who_is_in_the_way(lab: Lab) -> None:
+    """And what the migration has done before is undone while it lets others pass."""
+    lab.write("r1", CREATE)
+    lab.write("r2", f'op.execute("DELETE FROM notes"){ALTER}')
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        with _transaction(target, "LOCK TABLE accounts IN SHARE MODE") as connection:
+            session = connection.scalar(text("SELECT pg_backend_pid()"))
+            ended = target.alembic(
+                "-x", "lock-wait=4", "upgrade", "head", MIGRATION_LOCK_TIMEOUT="0.3"
+            )
+        assert ended.code != 0
+        assert "Traceback" not in ended.output
+        assert f"longer than 0.3 s, because of session {session} (" in ended.output
+        assert "idle in transaction" in ended.output
+        assert "SELECT pg_backend_pid()" in ended.output
+        assert "tried again in 2.7 s" in ended.output
+        assert "did not get its locks in 4 s" in ended.output
+        assert target.revision == "r1"
+        assert target.query("SELECT text FROM notes") == [("created",)]
+        target.upgrade("head")
+
+
+@ON_POSTGRESQL
+def test_others_get_what_the_migration_had_locked_before(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", f'op.execute("LOCK TABLE notes"){ALTER}')
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        with traffic(target.url, "SELECT count(*) FROM notes") as measured:
+            with _transaction(target, QUERY):
+                running = target.begin("upgrade", "head", MIGRATION_LOCK_TIMEOUT="0.5")
+                measured.wait_for_a_slow_one()
+                time.sleep(2)
+            assert running.result().code == 0, running.result().output
+        assert measured.worst < 0.5 + TOLERANCE
+
+
+@ON_POSTGRESQL
+def test_a_deadlock_is_tried_again(lab: Lab) -> None:
+    """With a relative target, which still is meant from where the database was."""
+    lab.write("r1", CREATE)
+    lab.write("r2", 'op.execute("UPDATE accounts SET amount = 6")')
+    lab.write("r3", 'op.execute("UPDATE accounts SET amount = 7")\nop.execute("DELETE FROM notes")')
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        target.execute(f"ALTER DATABASE {target.name} SET deadlock_timeout = '300ms'")
+        with _transaction(target, "UPDATE notes SET text = 'kept'") as connection:
+            running = target.begin("upgrade", "+2", MIGRATION_LOCK_TIMEOUT="1")
+            _wait_until_somebody_waits(target)
+            connection.execute(text("UPDATE accounts SET amount = amount + 1"))
+            connection.commit()
+        assert running.result().code == 0, running.result().output
+        assert "Migration r3 had to wait" in running.result().output
+        assert target.query("SELECT amount FROM accounts") == [(7,)]
+        assert target.revision == "r3"
+
+
+def _wait_until_somebody_waits(target: Target) -> None:
+    deadline = time.monotonic() + 60
+    query = (
+        "SELECT pid FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    while not target.query(query):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+CONCURRENTLY = """
+with op.get_context().autocommit_block():
+    op.create_index("ix_amount", "accounts", ["amount"], postgresql_concurrently=True)
+op.execute("DROP TABLE notes")
+"""
+
+
+@ON_POSTGRESQL
+def test_an_index_is_not_built_again(lab: Lab) -> None:
+    """It waits without a limit, keeps nobody waiting, and stays when what follows is tried again."""
+    lab.write("r1", CREATE)
+    lab.write("r2", CONCURRENTLY)
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        with _transaction(target, "LOCK TABLE notes IN SHARE MODE"):
+            with (
+                traffic(target.url, "UPDATE accounts SET amount = amount + 1") as measured,
+                _transaction(target, QUERY, isolation_level="REPEATABLE READ") as connection,
+            ):
+                session = connection.scalar(text("SELECT pg_backend_pid()"))
+                running = target.begin("upgrade", "head", MIGRATION_LOCK_TIMEOUT="0.4")
+                _wait_until_somebody_waits(target)
+                time.sleep(2)
+            _wait_until_somebody_waits(target)
+            built = target.query("SELECT 'ix_amount'::regclass::oid")
+            time.sleep(1)
+        output = running.result().output
+        assert running.result().code == 0, output
+        assert f"Waiting for session {session} (" in output
+        assert "Migration r2 had to wait longer than 0.4 s" in output
+        assert target.query("SELECT 'ix_amount'::regclass::oid") == built
+        assert measured.worst < TOLERANCE
