@@ -251,3 +251,51 @@ op.bulk_insert(sa.table("t", sa.column("id"), sa.column("v")), rows)
     with workshop.case(insert.replace("uuid.uuid4().int", "number") + A + DIE + B) as case:
         case.die()
         case.complete()
+
+
+def test_a_refusal_cannot_be_ignored(workshop: Workshop) -> None:
+    ignored = (
+        "try:\n    op.get_bind().exec_driver_sql('UPDATE t SET v = 7')\nexcept Exception: pass\n"
+    )
+    with workshop.case(TIMES_TEN + A + DIE + B) as case:
+        case.die()
+        case.edit(ignored + A + B)
+        assert "Put it back as it was: UPDATE t SET v = v * 10" in case.refused()
+        assert case.query("SELECT v FROM t WHERE id = 1") == [(10,)]
+
+
+def test_rows_that_an_insert_gives(workshop: Workshop, database: str) -> None:
+    if database == "mysql":
+        pytest.skip("MySQL has no RETURNING")
+    insert = """
+key = sa.Column("id", sa.Integer, primary_key=True, autoincrement=False)
+t = sa.Table("t", sa.MetaData(), key, sa.Column("v", sa.Integer))
+rows = [{"id": 8, "v": 80}, {"id": 9, "v": 90}]
+bind = op.get_bind()
+"""
+    one = (
+        insert
+        + """
+v = bind.execute(t.insert().values(rows[0]).returning(t.c.v)).scalar_one()
+op.execute("UPDATE t SET v = 1 WHERE id = 8")
+die()
+op.execute(f"INSERT INTO t VALUES (7, {v})")
+"""
+    )
+    with workshop.case(one) as case:
+        case.die()
+        case.complete()
+        assert case.query("SELECT v FROM t WHERE id = 7") == [(80,)]
+    many = (
+        insert
+        + """
+bind.execute(t.insert().returning(t.c.v, sort_by_parameter_order=True), rows).all()
+op.execute("ALTER TABLE t ADD COLUMN a INT")
+die()
+"""
+    )
+    with workshop.case(many) as case:
+        case.complete()
+    with workshop.case(many) as case:
+        case.die()
+        assert "SQLAlchemy reads the rows that it gave in its own way" in case.refused()

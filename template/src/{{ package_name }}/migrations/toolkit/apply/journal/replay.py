@@ -58,8 +58,31 @@ class Replay:
         self._lost_tables: set[str] = set()
         #: Written since a savepoint, if there is one.
         self._since_savepoint: list[Entry] | None = None
+        self._refusal: CommandError | None = None
 
     def handle(self, execution: Execution) -> None:
+        """Nothing more is executed after a refusal, whatever the migration makes of it."""
+        if self._refusal is None:
+            try:
+                self._handle(execution)
+            except CommandError as refusal:
+                self._refusal = refusal
+        self._raise_refusal()
+
+    def finish(self) -> None:
+        """With the change of the version row, in one transaction."""
+        self._raise_refusal()
+        for number, entry in self._left.items():
+            if number > self._number and entry.state == State.DONE:
+                raise CommandError(self._changed(entry))
+        if self._number or self._left:
+            self._entries.clear()
+
+    def _raise_refusal(self) -> None:
+        if self._refusal:
+            raise self._refusal
+
+    def _handle(self, execution: Execution) -> None:
         if execution.statement.kind is Kind.REFUSED:
             raise CommandError(
                 "LOCK TABLES in a migration locks out the journal that makes migrations safe:"
@@ -77,14 +100,6 @@ class Replay:
             if self._number - 1 in self._left:
                 self._entries.restore_last_insert_id(self._number - 1)
             self._execute(execution)
-
-    def finish(self) -> None:
-        """With the change of the version row, in one transaction."""
-        for number, entry in self._left.items():
-            if number > self._number and entry.state == State.DONE:
-                raise CommandError(self._changed(entry))
-        if self._number or self._left:
-            self._entries.clear()
 
     def _run_for_session(self, execution: Execution) -> None:
         execution.run()
@@ -180,14 +195,19 @@ class Replay:
         self._note_temporary_tables(execution.statement)
         given = values.load(entry.outcome)
         if "digest" in given:
-            execution.run()
-            if values.load(self._take(execution)) != given:
+            if not self._gives_again(execution, given):
                 raise self._refuse(execution, "the long result that it once gave is not known")
         elif not outcome.can_give(given, execution.context):
             raise self._refuse(execution, "SQLAlchemy reads the rows that it gave in its own way")
         else:
             variables = execution.statement.variables
             outcome.give(given, execution.cursor, execution.context, variables, self._wire)
+
+    def _gives_again(self, execution: Execution, given: outcome.Outcome) -> bool:
+        if execution.statement.kind is not Kind.READ:
+            return False
+        execution.run()
+        return bool(values.load(self._take(execution)) == given)
 
     def _compare(self, entry: Entry, execution: Execution) -> None:
         """In the same file, a value may be another one: a new uuid, or the time."""
