@@ -225,7 +225,7 @@ class NewTable:
         if not declared or declared.casefold() != given.casefold():
             new.type = Declared(declared)
         default = getattr(old.server_default, "arg", None)
-        if isinstance(default, TextClause) and default is getattr(new.server_default, "arg", None):
+        if default is getattr(new.server_default, "arg", None) and isinstance(default, TextClause):
             # As it is: a colon in it begins no parameter.
             new.server_default = DefaultClause(literal_column(default.text))
         if new.computed is not None and old.name in self._old.expressions:
