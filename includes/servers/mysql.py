@@ -113,7 +113,7 @@ def _refuse_galera(connection: Connection) -> None:
         rows = connection.exec_driver_sql(
             "SHOW GLOBAL VARIABLES WHERE variable_name IN ('wsrep_on', 'wsrep_provider')"
         ).all()
-    settings: dict[str, str] = dict(row.tuple() for row in rows)
+    settings: dict[str, str] = {row[0]: row[1] for row in rows}
     if settings.get("wsrep_on") == "ON" and settings.get("wsrep_provider") != "none":
         raise CommandError(GALERA)
 
