@@ -49,7 +49,7 @@ def test_another_step_comes_after_the_half_applied_one(workshop: Workshop) -> No
         assert command in case.refused("downgrade", "base")
         case.complete()
         case.die("downgrade", "r1")
-        workshop.write("r3", B)
+        workshop.write("r3", B, after="r2")
         assert f"`{workshop.slug} db downgrade r2-1`" in case.refused("upgrade", "r3")
         case.complete("downgrade", "r2-1")
         assert case.query("SELECT * FROM t") == [(1, 1), (2, 2)]

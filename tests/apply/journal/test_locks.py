@@ -11,7 +11,7 @@ from sqlalchemy import NullPool, create_engine
 
 from ...servers import driver_url
 from .forks import IDLE
-from .test_completed import A, B
+from .test_completed import TIMES_TEN, TWO_TABLES, A, B
 from .workshop import MARKS, Case, Workshop
 
 pytestmark = MARKS
@@ -78,6 +78,22 @@ def test_who_is_in_the_way_is_named(
                 assert f": {lock}" in refusal
         case.complete()
         assert case.query("SELECT v FROM t WHERE id = 2") == [(2 if migration == A else 20,)]
+
+
+def test_it_is_tried_again_from_where_it_was(workshop: Workshop) -> None:
+    """What was done before the wait, in the same run, is not done again."""
+    with workshop.case(TIMES_TEN + A, first=TWO_TABLES) as case:
+        workshop.write(
+            "r3", TIMES_TEN + 'op.execute("ALTER TABLE u ADD COLUMN b INT")\n', after="r2"
+        )
+        with _session(case, "SELECT v FROM u"):
+            workshop.forks[0].start(case.url, "upgrade", "head", MIGRATION_LOCK_TIMEOUT="1")
+            while case.query("SELECT state FROM alembic_journal") != [("done",), ("failed",)]:
+                time.sleep(0.1)
+        ended = workshop.forks[0].end()
+        assert ended.code == 0, ended.output
+        assert "It lets others pass, and is tried again in 9 s." in ended.output
+        assert case.query("SELECT v FROM t") == [(100,)]
 
 
 def test_a_user_who_is_not_told_is_told_why(workshop: Workshop) -> None:

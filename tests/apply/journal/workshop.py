@@ -34,7 +34,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "{revision}"
-down_revision = {before}
+down_revision = {after}
 
 
 def die():
@@ -74,11 +74,12 @@ class Workshop:
         for file in VERSIONS.glob("r*.py"):
             shutil.copy(file, self.versions)
 
-    def write(self, revision: str, upgrade: str, downgrade: str = "pass") -> None:
+    def write(
+        self, revision: str, upgrade: str, downgrade: str = "pass", after: str | None = "r1"
+    ) -> None:
         """Anew, if it is there already."""
-        before = "None" if revision == "r1" else '"r1"'
         (self.versions / f"{revision}.py").write_text(
-            _HEAD.format(revision=revision, before=before)
+            _HEAD.format(revision=revision, after=repr(after))
             + f"def upgrade():\n{_indented(upgrade)}\n\n\n"
             + f"def downgrade():\n{_indented(downgrade)}\n"
         )
@@ -87,7 +88,7 @@ class Workshop:
     def case(self, upgrade: str, downgrade: str = "pass", first: str = TABLE) -> Iterator["Case"]:
         """r1 is applied; r2 is what the test is about."""
         self._remove_versions()
-        self.write("r1", first)
+        self.write("r1", first, after=None)
         self.write("r2", upgrade, downgrade)
         with self.open_database() as url:
             case = Case(self, url)

@@ -41,6 +41,8 @@ class Journal:
                 " would see one: connect without MULTI_STATEMENTS."
             )
         self._entries = Entries(self._wire)
+        #: What this run has completed last; when another step follows, it is committed.
+        self._completed: Step | None = None
         #: While a migration runs: Alembic's own statements are none of its.
         self._replay: Replay | None = None
         for name in EVENTS:
@@ -63,6 +65,7 @@ class Journal:
         try:
             yield
             self._replay.finish()
+            self._completed = now
         finally:
             self._replay = None
 
@@ -88,6 +91,9 @@ class Journal:
         return listener
 
     def _load(self, now: Step) -> dict[int, Entry]:
+        before, self._completed = self._completed, None
+        if before not in (None, now):
+            return {}
         left = self._entries.load()
         # What the user says is meant for what they have seen.
         resume, self._resume = self._resume, None
