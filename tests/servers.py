@@ -200,7 +200,7 @@ def _version(database: str, url: str) -> str:
 
 
 def _postgresql(folder: str, port: int, user: str | None) -> Service:
-    initdb = _program("initdb", "PostgreSQL")
+    initdb = find_program("initdb", "PostgreSQL")
     data = f"{folder}/data"
     account = ["--username=postgres", "--auth=trust"]
     setup = [initdb, "-D", data, *account, "--encoding=UTF8", "--locale=C", "--no-sync"]
@@ -217,8 +217,8 @@ def _postgresql(folder: str, port: int, user: str | None) -> Service:
 
 
 def _mariadb(folder: str, port: int, user: str | None) -> Service:
-    server = _program("mariadbd", "MariaDB")
-    install = _program("mariadb-install-db", "MariaDB")
+    server = find_program("mariadbd", "MariaDB")
+    install = find_program("mariadb-install-db", "MariaDB")
     data = f"--datadir={folder}/data"
     setup = [install, "--no-defaults", data, "--auth-root-authentication-method=normal"]
     command = [server, "--no-defaults", data, *_mysql_options(folder, port)]
@@ -226,7 +226,7 @@ def _mariadb(folder: str, port: int, user: str | None) -> Service:
 
 
 def _mysql(folder: str, port: int, user: str | None) -> Service:
-    server = _program("mysqld", "MySQL")
+    server = find_program("mysqld", "MySQL")
     if "MariaDB" in subprocess.run([server, "--version"], capture_output=True, text=True).stdout:
         raise UnavailableError(f"{server} is MariaDB's")
     data = f"--datadir={folder}/data"
@@ -245,7 +245,7 @@ def _mysql_options(folder: str, port: int) -> list[str]:
     ]
 
 
-def _program(name: str, product: str) -> str:
+def find_program(name: str, product: str) -> str:
     folders = [*os.environ["PATH"].split(os.pathsep), "/usr/sbin", "/usr/local/sbin"]
     found = shutil.which(name, path=os.pathsep.join([*folders, *_package_folders()]))
     if found is None:

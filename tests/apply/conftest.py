@@ -1,7 +1,6 @@
 """Projects whose migrations the tests write, and throw-away databases, also behind a pooler."""
 
 import os
-import shutil
 import socket
 import tempfile
 import time
@@ -14,6 +13,7 @@ from sqlalchemy.engine import make_url
 
 from ..databases import throwaway_database
 from ..projects import Project
+from ..servers import UnavailableError, find_program, free_port
 from ..supervisor import Service
 from .lab import Lab
 
@@ -38,12 +38,13 @@ def plain(database: str, render: Render, tmp_path: Path) -> Lab:
 @pytest.fixture
 def pooled(lab: Lab) -> Iterator[Lab]:
     """The same, through PgBouncer, which gives a server process to a client for a transaction."""
-    program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
-    if program is None:
-        pytest.skip("pgbouncer is not installed")
+    try:
+        program = find_program("pgbouncer", "PgBouncer")
+    except UnavailableError as error:
+        pytest.skip(str(error))
     with lab.open_database() as url:
         server = make_url(url)
-    port, folder = _free_port(), Path(tempfile.mkdtemp(prefix="pgbouncer-"))
+    port, folder = free_port(), Path(tempfile.mkdtemp(prefix="pgbouncer-"))
     folder.chmod(0o755)
     password = f" password={server.password}" if server.password else ""
     (folder / "ini").write_text(
@@ -65,13 +66,6 @@ def pooled(lab: Lab) -> Iterator[Lab]:
         )
     finally:
         process.communicate()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait_for(port: int) -> None:

@@ -40,6 +40,8 @@ class Job:
     kill_at: int = 0
     #: Die in the midst of the statement that has this text.
     kill_in: str = ""
+    #: The server's process, to be killed instead.
+    server: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,13 +115,13 @@ def _points(job: Job, counted: Path) -> Iterator[None]:
         if threading.current_thread() is threading.main_thread():
             passed += 1
             if passed == job.kill_at:
-                _die()
+                _kill(job)
 
     def between_points(function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*arguments: Any, **options: Any) -> Any:
             point()
             if job.kill_in and job.kill_in in "".join(map(str, arguments[1:2])):
-                threading.Timer(0.5, _die).start()
+                threading.Timer(0.5, _kill, [job]).start()
             result = function(*arguments, **options)
             point()
             return result
@@ -143,8 +145,11 @@ def _points(job: Job, counted: Path) -> Iterator[None]:
         counted.write_text(str(passed))
 
 
-def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+def _kill(job: Job) -> None:
+    if job.server:
+        os.kill(job.server, signal.SIGQUIT)  # PostgreSQL ends at once, and has to recover.
+    else:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _driver_calls() -> Sequence[tuple[Any, str]]:

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy.engine import make_url
 from ..databases import execute
 from ..servers import driver_url
 from .lab import Lab, Target
+from .private import PrivateServer
 
 pytestmark = [
     pytest.mark.slow,
@@ -282,3 +284,28 @@ def test_the_first_migration_may_have_an_autocommit_block(lab: Lab) -> None:
     lab.write("r2", CREATE)
     with lab.fresh() as target:
         target.upgrade("head")
+
+
+@pytest.mark.parametrize(("start", "command"), [("r1", "upgrade head"), ("r3", "downgrade r1")])
+def test_the_server_is_killed_at_any_moment(
+    chain: Lab, start: str, command: str, rounds: int
+) -> None:
+    with closing(PrivateServer()) as server, ThreadPoolExecutor() as pool:
+        execute(server.url, "CREATE DATABASE origin")
+        url = make_url(server.url).set(database="origin").render_as_string(hide_password=False)
+        origin = Target(chain, url, pool)
+        origin.upgrade(start)
+        with _copy(origin, 0) as target:
+            [[ended]] = chain.launch([target.job(*command.split())])
+            wanted = [target.query(fact) for fact in FACTS]
+        for point in range(ended.points // (2 * rounds), ended.points + 1, ended.points // rounds):
+            with _copy(origin, point) as target:
+                # Otherwise a copy's sequences may forget numbers that they have given.
+                execute(target.url, "CHECKPOINT")
+                job = target.job(*command.split())
+                [[failed]] = chain.launch([replace(job, kill_at=point, server=server.process)])
+                assert failed.code != 0
+                server.start_again()
+                [[second]] = chain.launch([job])
+                assert second.code == 0, f"point {point}: {second.output}"
+                assert [target.query(fact) for fact in FACTS] == wanted, f"point {point}"
