@@ -10,6 +10,8 @@ from sqlalchemy import URL, Engine, MetaData, NullPool, create_engine, make_url,
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from . import DISTRIBUTION
+
 SCHEMES = {"postgresql", "postgres", "postgresql+psycopg"}
 EXAMPLE_URL = "postgresql://user:password@localhost:5432/name"
 DEFAULT_URL: Any = None
@@ -76,7 +78,8 @@ async def connect_read_only(*args: Any, options: str = "", **kwargs: Any) -> Asy
 def create_migration_engine(url: URL, **options: Any) -> Engine:
     """An engine for migrations, which need no concurrency and no pool."""
     url = url.set(drivername="postgresql+psycopg")
-    return create_engine(url, poolclass=NullPool, connect_args=CONNECT, **options)
+    named = CONNECT | {"fallback_application_name": f"{DISTRIBUTION} db"}
+    return create_engine(url, poolclass=NullPool, connect_args=named, **options)
 
 
 def explain(error: DBAPIError, url: URL) -> str:
