@@ -7,18 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import asyncmy
+from alembic.util import CommandError
 from sqlalchemy import URL, Engine, MetaData, NullPool, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 SCHEMES = {"mysql", "mariadb"}
 EXAMPLE_URL = "mysql://user:password@localhost:3306/name"
+MALFORMED = (
+    f"is not a database URL; it looks like {EXAMPLE_URL}, with special characters in the"
+    " password percent-encoded"
+)
 DEFAULT_URL: Any = None
 #: Whether a migration that fails leaves nothing behind.
 TRANSACTIONAL_DDL = False
 
 PARAMETERS = {"charset", "unix_socket"}
-TLS_PARAMETERS = {"ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity"}
+SWITCHES = {"ssl_verify_cert", "ssl_verify_identity"}
+TLS_PARAMETERS = {"ssl_ca", "ssl_cert", "ssl_key"} | SWITCHES
 # Strict, whatever the server's default is, and with backslash escapes, which the driver counts
 # on for bytes. Times without a zone are UTC.
 SET_UP = "SET SESSION sql_mode = 'TRADITIONAL,ONLY_FULL_GROUP_BY', time_zone = '+00:00'"
@@ -31,17 +37,23 @@ def parse_url(value: Any, _: Path) -> URL:
     try:
         url = make_url(value)
     except (ArgumentError, ValueError):
-        raise ValueError(
-            f"is not a database URL; it looks like {EXAMPLE_URL}, with special characters in the"
-            " password percent-encoded"
-        ) from None
+        raise ValueError(MALFORMED) from None
     if url.drivername.partition("+")[0] not in SCHEMES:
         raise ValueError(f"is not a MySQL or MariaDB URL; it looks like {EXAMPLE_URL}")
+    if "@" in f"{url.host}{url.database}":
+        raise ValueError(MALFORMED)
     if not url.database:
         raise ValueError(f"names no database; it looks like {EXAMPLE_URL}")
     if unknown := sorted(url.query.keys() - PARAMETERS - TLS_PARAMETERS):
         known = ", ".join(sorted(PARAMETERS | TLS_PARAMETERS))
         raise ValueError(f"has an unknown parameter {unknown[0]}; known are {known}")
+    for name in SWITCHES:
+        if url.query.get(name, "true") not in {"true", "false"}:
+            raise ValueError(f"needs true or false for {name}")
+    try:
+        connection_arguments(url)
+    except OSError as error:
+        raise ValueError(f"names TLS files that cannot be used ({error})") from None
     return url.set(drivername=url.get_backend_name())
 
 
@@ -113,6 +125,8 @@ def tls_context(
     ssl_verify_identity: str = "true",
 ) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ssl_ca)
+    # The certificates that MySQL makes for itself lack what Python demands since 3.13.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.check_hostname = ssl_verify_identity == "true" and ssl_verify_cert == "true"
     if ssl_verify_cert != "true":
         context.verify_mode = ssl.CERT_NONE
@@ -127,7 +141,22 @@ def create_migration_engine(url: URL, **options: Any) -> Engine:
     url = url.set(drivername=f"{url.get_backend_name()}+pymysql")
     engine = create_engine(url, poolclass=NullPool, connect_args=connect, **options)
     event.listen(engine, "connect", set_up)
+    if url.database:
+        event.listen(engine, "connect", require_utf8mb4)
     return engine
+
+
+def require_utf8mb4(connection: Any, _: Any) -> None:
+    """Its tables take over the character set of the database."""
+    cursor = connection.cursor()
+    cursor.execute("SELECT database(), @@character_set_database")
+    name, found = cursor.fetchone()
+    cursor.close()
+    if found != "utf8mb4":
+        raise CommandError(
+            f"The database {name} stores texts as {found}, which lacks most characters."
+            f" Run: ALTER DATABASE `{name}` CHARACTER SET utf8mb4"
+        )
 
 
 #: For a server in a container: prefix of its variables, the one for no password, its image.
@@ -139,7 +168,7 @@ def explain(error: DBAPIError, url: URL) -> str:
     """Why there is no connection, and what to do about it."""
     where = f"{url.host or 'localhost'}:{url.port or 3306}"
     reason = error.orig.args[-1] if error.orig else error
-    if not is_unavailable(error):
+    if _code(error) not in PASSES:
         return (
             f"The server at {where} refuses: {reason}."
             " Correct DATABASE_URL, or create what is missing."
@@ -184,11 +213,13 @@ def is_closed(connection: Any) -> bool:
 
 
 PASSES = {1040, 1053, 1077, 1152, 1205, 1213, 2002, 2003, 2006, 2013, 4031}
+# The server refuses the user, their password, the database, or a connection without TLS.
+REFUSES = {1044, 1045, 1049, 1130, 3159}
 
 
 def is_unavailable(error: DBAPIError) -> bool:
-    """Whether trying again later may help."""
-    return error.connection_invalidated or _code(error) in PASSES
+    """Whether there is no connection, or trying again later may help."""
+    return error.connection_invalidated or _code(error) in PASSES | REFUSES
 
 
 def _code(error: DBAPIError) -> Any:

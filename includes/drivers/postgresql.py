@@ -14,6 +14,10 @@ from . import DISTRIBUTION
 
 SCHEMES = {"postgresql", "postgres", "postgresql+psycopg"}
 EXAMPLE_URL = "postgresql://user:password@localhost:5432/name"
+MALFORMED = (
+    f"is not a database URL; it looks like {EXAMPLE_URL}, with special characters in the"
+    " password percent-encoded"
+)
 DEFAULT_URL: Any = None
 #: Whether a migration that fails leaves nothing behind.
 TRANSACTIONAL_DDL = True
@@ -34,12 +38,11 @@ def parse_url(value: Any, _: Path) -> URL:
         reason = str(error).strip()
         raise ValueError(f"has a parameter that PostgreSQL does not know ({reason})") from None
     except (ArgumentError, ValueError):
-        raise ValueError(
-            f"is not a database URL; it looks like {EXAMPLE_URL}, with special characters in the"
-            " password percent-encoded"
-        ) from None
+        raise ValueError(MALFORMED) from None
     if url.drivername not in SCHEMES:
         raise ValueError(f"is not a PostgreSQL URL; it looks like {EXAMPLE_URL}")
+    if "@" in f"{url.host}{url.database}":
+        raise ValueError(MALFORMED)
     if not url.database:
         raise ValueError(f"names no database; it looks like {EXAMPLE_URL}")
     return url.set(drivername="postgresql")
