@@ -153,7 +153,7 @@ async def is_unavailable(server: Server) -> None:
 async def recovers(server: Server) -> None:
     """By itself, and soon."""
     deadline = time.monotonic() + PATIENCE
-    while (ready := await server.client.get("/readyz")).status_code != 200:
+    while (await server.client.get("/readyz")).status_code != 200:
         assert time.monotonic() < deadline, server.output[-2000:]
         await asyncio.sleep(0.2)
     (await server.client.get("/users")).raise_for_status()
