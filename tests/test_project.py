@@ -1,6 +1,5 @@
 """Each project on its real database: its own tests, its migrations, its server."""
 
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,6 @@ from .servers import driver_url
 Render = Callable[..., Project]
 
 pytestmark = pytest.mark.slow
-
 
 
 @pytest.fixture(params=[True, False], ids=["example", "empty"])
