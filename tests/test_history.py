@@ -1,0 +1,71 @@
+"""The digest of a migration: of what it does, the same on each Python."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .projects import Project
+
+Render = Callable[..., Project]
+
+pytestmark = pytest.mark.slow
+
+MIGRATION = '''"""Add a note
+
+Revises: 27c6
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "f00d"
+down_revision: str | None = "27c6"
+
+
+def upgrade() -> None:
+    """Add it."""
+    size = 80
+    op.add_column("users", sa.Column("note", sa.String(length=size), server_default=None))
+    op.execute(f"UPDATE users SET note = {size!r:>4}" " || 'x'")
+'''
+# Made by Python 3.11; 3.12 and 3.13 agree.
+DIGEST = "632af71048c8afef9a46b4f8c1d504ac62d6c15748841b38bbb821c35b4df7bc"
+SAME = {
+    "text": ("Add a note", "Add a remark"),
+    "docstring": ('"""Add it."""', '"""Really."""'),
+    "comment": ("size = 80", "size = 80  # enough"),
+    "place": ('= "27c6"', '= "4711"'),
+    "quotes": ('"note"', "'note'"),
+    "commas": ("server_default=None)", "server_default=None,)"),
+    "lines": ("    op.add_column(", "    op.add_column(\n        "),
+    "parentheses": ("size = 80", "size = (80)"),
+}
+OTHER = {
+    "value": ("size = 80", "size = 81"),
+    "name": ('"note"', '"remark"'),
+    "statement": ("    op.execute", "    # op.execute"),
+    "indentation": ("    op.execute", "    if size:\n        op.execute"),
+    "revision": ('"f00d"', '"beef"'),
+}
+
+
+def test_digest(render: Render, tmp_path: Path) -> None:
+    changes = {"as-it-is": ("", "")} | SAME | OTHER
+    files = [write(tmp_path / name, *change) for name, change in changes.items()]
+    project = render().install()
+    code = (
+        f"import sys; from {project.answers['package_name']}.migrations.toolkit.history import"
+        " digest; print(*map(digest, sys.argv[1:]))"
+    )
+    digests = dict(
+        zip(changes, project.run("python", "-c", code, *files).stdout.split(), strict=True)
+    )
+    assert digests.pop("as-it-is") == DIGEST
+    assert {name for name, digest in digests.items() if digest == DIGEST} == set(SAME)
+
+
+def write(path: Path, old: str, new: str) -> str:
+    assert old in MIGRATION
+    path.write_text(MIGRATION.replace(old, new, 1))
+    return str(path)
