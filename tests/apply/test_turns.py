@@ -1,5 +1,6 @@
 """Replicas that start together take turns: the database is migrated once, and nobody fails."""
 
+import re
 import time
 from pathlib import Path
 
@@ -127,6 +128,10 @@ def test_who_waits_says_so(slow: Lab) -> None:
         assert "Waiting until" in second.output
         assert "Nothing is left to do" in second.output
         assert "Waiting" not in first.output
+        if slow.database == "postgresql":
+            assert re.search(
+                r"database: session \d+ \(my-service db at .+, since .+\)", second.output
+            )
         assert target.query("SELECT text FROM notes") == [("slow",)]
 
 
