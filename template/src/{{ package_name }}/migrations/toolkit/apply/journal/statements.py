@@ -146,7 +146,8 @@ class Statement:
 
     @property
     def variables(self) -> list[str]:
-        return sorted(set(re.findall(r"(?<![@\w])@(?:`[^`]+`|[\w$]+)", self.text)))
+        """The user's own; neither the server's, as @@sql_mode, nor a host, as in `root`@`%`."""
+        return sorted(set(re.findall(r"(?<![@\w`'\"])@(?:`[^`]+`|[\w$]+)", self.text)))
 
     @property
     def temporary_tables(self) -> tuple[str, set[str]] | None:
