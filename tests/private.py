@@ -35,9 +35,10 @@ class PrivateServer:
         wait_for(self._process, self.service, self.database, self.url)
         self.service = replace(self.service, setup=[])
 
-    def create_database(self, name: str, options: str = "") -> str:
+    def create_database(self, name: str) -> str:
         """Its URL, as a user would write it."""
-        execute(self.url, f"CREATE DATABASE {name} {options}")
+        charset = "" if self.database == "postgresql" else "CHARACTER SET utf8mb4"
+        execute(self.url, f"CREATE DATABASE {name} {charset}")
         return make_url(self.url).set(database=name).render_as_string(hide_password=False)
 
     def stop(self) -> None:

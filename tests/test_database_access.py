@@ -165,7 +165,7 @@ def tls_server(service: Service, folder: Path) -> Iterator[tuple[str, dict[str, 
             ]
 
         with private_server(service.database, prepare) as server:
-            url = server.create_database("secure", "CHARACTER SET utf8mb4")
+            url = server.create_database("secure")
             yield url, {"ssl_ca": made.path("ca")}
 
 

@@ -5,13 +5,19 @@ import time
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
+from .databases import execute
 from .private import private_server
 from .services import PATIENCE, Running, Service, on
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, on("postgresql", "mariadb", "mysql")]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+SERVERS = ("postgresql", "mariadb", "mysql")
 
 
+@on(*SERVERS)
 async def test_connections_that_were_killed_while_idle_cost_nothing(service: Service) -> None:
     async with service.run(size=5) as running:
         await running.connect()
@@ -21,6 +27,7 @@ async def test_connections_that_were_killed_while_idle_cost_nothing(service: Ser
         assert await running.is_idle()
 
 
+@on(*SERVERS)
 @pytest.mark.parametrize(("method", "ok"), [("GET", 200), ("POST", 201)])
 async def test_a_connection_that_dies_in_use_costs_one_request(
     service: Service, method: str, ok: int
@@ -39,6 +46,7 @@ async def test_a_connection_that_dies_in_use_costs_one_request(
         assert await running.is_idle()
 
 
+@on(*SERVERS)
 async def test_a_connection_that_dies_between_two_statements(service: Service) -> None:
     async with service.run(size=3) as running:
         await running.connect()
@@ -52,6 +60,7 @@ async def test_a_connection_that_dies_between_two_statements(service: Service) -
         assert await running.is_idle()
 
 
+@on(*SERVERS)
 async def test_a_server_that_is_away_at_start_and_in_between(service: Service) -> None:
     async with service.proxy() as proxy:
         await proxy.stop()
@@ -66,6 +75,7 @@ async def test_a_server_that_is_away_at_start_and_in_between(service: Service) -
             assert await running.is_idle()
 
 
+@on(*SERVERS)
 async def test_a_server_that_accepts_and_stays_silent(service: Service) -> None:
     async with service.proxy() as proxy:
         proxy.freeze()
@@ -86,6 +96,7 @@ async def statuses(running: Running, number: int) -> list[int]:
     return await running.together(*reading, *writing)
 
 
+@on(*SERVERS)
 async def test_a_server_that_was_restarted(empty_service: Service) -> None:
     with private_server(empty_service.database) as server:
         service = replace(empty_service, url=server.create_database("restarted"))
@@ -101,3 +112,36 @@ async def test_a_server_that_was_restarted(empty_service: Service) -> None:
             # Nobody asked meanwhile: what is in the pools is dead, and is noticed.
             assert await statuses(running, 5) == [200] * 5 + [201] * 5
             assert await running.is_idle()
+
+
+@on("postgresql")
+async def test_a_transaction_that_the_server_ends_for_its_idleness(service: Service) -> None:
+    database = make_url(service.url).database
+    execute(
+        service.url, f"ALTER DATABASE {database} SET idle_in_transaction_session_timeout = '100ms'"
+    )
+    async with service.run(size=2) as running:
+        response = await running.client.post("/lab/hold?seconds=0.6")
+        assert response.status_code == 503, response.text
+        assert await statuses(running, 2) == [200] * 2 + [201] * 2
+        assert await running.is_idle()
+
+
+@on(*SERVERS)
+async def test_what_the_server_refuses_for_now(service: Service) -> None:
+    """A lock that another one holds is no bug."""
+    async with service.run(size=2) as running:
+        await running.create(code="a")
+        with service.migration_engine().begin() as connection:
+            connection.execute(text("UPDATE items SET code = 'b'"))
+            async with running.database.sessions() as session:
+                limit = {
+                    "postgresql": "SET LOCAL lock_timeout = '100ms'",
+                    "mariadb": "SET SESSION innodb_lock_wait_timeout = 1",
+                    "mysql": "SET SESSION innodb_lock_wait_timeout = 1",
+                }[service.database]
+                await session.execute(text(limit))
+                with pytest.raises(DBAPIError) as refused:
+                    await session.execute(text("UPDATE items SET code = 'c'"))
+        assert service.module("driver").is_unavailable(refused.value)
+        assert await running.is_idle()

@@ -137,7 +137,9 @@ def is_closed(connection: Any) -> bool:
 
 
 def is_unavailable(error: DBAPIError) -> bool:
-    """Whether trying again later may help: no connection, or a reason that passes."""
+    """Whether there is no connection, or trying again later may help."""
+    if error.connection_invalidated:
+        return True
     state = getattr(error.orig, "sqlstate", None)
     return isinstance(error.orig, errors.OperationalError) and (
         state is None or state[:2] in {"08", "40", "53", "55", "57"}
