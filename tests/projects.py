@@ -76,7 +76,7 @@ class Project:
         *command: str,
         url: str | None = None,
         check: bool = True,
-        timeout: float = 300,
+        timeout: float = 600,
         **variables: str,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command as in the project's activated environment, with this DATABASE_URL."""
