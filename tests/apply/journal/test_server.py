@@ -1,17 +1,23 @@
 """What only a server of the test's own can go through: it is killed, or is a node of Galera."""
 
+import os
 import random
+import signal
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from sqlalchemy.engine import make_url
 
-from ...databases import execute
+from ...private import PrivateServer, private_server
 from ...servers import free_port
-from .private import PrivateServer
+from .proxy import Proxy
 from .snapshots import difference, take_snapshot
 from .sweep import COMMANDS, QUIET
+from .test_completed import B
 from .workshop import Workshop
 
 pytestmark = [
@@ -25,9 +31,8 @@ GALERA = Path("/usr/lib/galera/libgalera_smm.so")
 def test_the_server_is_killed_at_any_moment(workshop: Workshop, rounds: int) -> None:
     workshop.take_versions()
     forks, moments = workshop.forks[0], random.Random(5)  # noqa: S311
-    with closing(PrivateServer()) as server:
-        server.start()
-        url = _create_database(server)
+    with _server() as server:
+        url = server.create_database("service")
         assert forks.run(url, "upgrade", "r1", **QUIET).code == 0
         expected = {}
         for direction, command in [*COMMANDS.items(), *COMMANDS.items()]:
@@ -40,7 +45,7 @@ def test_the_server_is_killed_at_any_moment(workshop: Workshop, rounds: int) -> 
             for direction, command in COMMANDS.items():
                 forks.start(url, *command, **QUIET)
                 time.sleep(moments.uniform(0, took))
-                server.kill()
+                _kill(server)
                 interrupted += forks.end().code != 0
                 server.start()
                 ended = forks.run(url, *command, **QUIET)
@@ -48,6 +53,25 @@ def test_the_server_is_killed_at_any_moment(workshop: Workshop, rounds: int) -> 
                 resumed += "completing it" in ended.output
                 assert difference(take_snapshot(url), expected[direction]) == []
     print(f"{2 * rounds} servers killed, {interrupted} in a migration, {resumed} half applied")
+
+
+def test_what_a_killed_server_left_of_a_trigger_is_removed(workshop: Workshop) -> None:
+    """It has the name, and no trigger: neither CREATE nor CREATE OR REPLACE would do."""
+    trigger = 'op.execute("CREATE TRIGGER x BEFORE UPDATE ON t FOR EACH ROW SET NEW.v = 1")\n'
+    with _server() as server:
+        url = server.create_database("service")
+        with (
+            patch.object(workshop, "open_database", lambda: nullcontext(url)),
+            workshop.case(trigger + B) as case,
+            closing(Proxy("127.0.0.1", make_url(url).port or 0)) as proxy,
+            patch.object(workshop, "proxy", proxy),
+        ):
+            case.interrupt("CREATE TRIGGER", moment="before")
+            file = _folder(server) / "data" / "service" / "x.TRN"
+            file.write_text("TYPE=TRIGGERNAME\ntrigger_table=t\n")
+            case.complete()
+            case.execute("UPDATE t SET v = 2")
+            assert case.query("SELECT DISTINCT v FROM t") == [(1,)]
 
 
 @pytest.mark.skipif(not GALERA.exists(), reason="Galera is not installed")
@@ -61,9 +85,8 @@ def test_a_node_of_galera_is_refused(workshop: Workshop) -> None:
         "--innodb-autoinc-lock-mode=2",
     ]
     workshop.take_versions()
-    with closing(PrivateServer(*options)) as server:
-        server.start()
-        url = _create_database(server)
+    with _server(*options) as server:
+        url = server.create_database("service")
         ended = workshop.forks[0].run(url, "upgrade", "head")
         assert ended.code != 0
         assert "a node of a Galera cluster" in ended.output
@@ -72,6 +95,19 @@ def test_a_node_of_galera_is_refused(workshop: Workshop) -> None:
         assert script.code == 0, script.output
 
 
-def _create_database(server: PrivateServer) -> str:
-    execute(server.url, "CREATE DATABASE service CHARACTER SET utf8mb4")
-    return server.url.replace("/mysql", "/service")
+@contextmanager
+def _server(*options: str) -> Iterator[PrivateServer]:
+    """As durable as it is by default, unlike the servers of the other tests."""
+    durable = ["--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1", *options]
+    # Two servers would delete each other's temporary tables.
+    with private_server("mariadb", lambda folder: [*durable, f"--tmpdir={folder}"]) as server:
+        yield server
+
+
+def _kill(server: PrivateServer) -> None:
+    os.kill(int((_folder(server) / "pid").read_text()), signal.SIGKILL)
+    server.stop()
+
+
+def _folder(server: PrivateServer) -> Path:
+    return Path(server.service.folder).parent
