@@ -220,7 +220,14 @@ def _mariadb(folder: str, port: int, user: str | None) -> Service:
     server = find_program("mariadbd", "MariaDB")
     install = find_program("mariadb-install-db", "MariaDB")
     data = f"--datadir={folder}/data"
-    setup = [install, "--no-defaults", data, "--auth-root-authentication-method=normal"]
+    # Without the test database, and the nameless user who would take logins from others.
+    setup = [
+        install,
+        "--no-defaults",
+        data,
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+    ]
     command = [server, "--no-defaults", data, *_mysql_options(folder, port)]
     return Service(folder, [setup], command, user=user)
 
