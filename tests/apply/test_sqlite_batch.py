@@ -437,6 +437,22 @@ def test_what_is_refused_can_be_said(database: Database) -> None:
         database.execute("INSERT INTO u VALUES (1, '2')")
 
 
+def test_what_goes_with_its_column(database: Database) -> None:
+    """Nothing of it is missed, also where Alembic would not have seen it."""
+    database.execute(
+        PARENT,
+        "CREATE TABLE t (n INTEGER, a VARCHAR(20) UNIQUE COLLATE NOCASE CHECK (a > 'a'),"
+        " p INTEGER REFERENCES parents (id) ON DELETE CASCADE, d INTEGER AS (length(a)))",
+    )
+
+    def drop_all(batch: BatchOperations) -> None:
+        for name in ("a", "p", "d"):
+            batch.drop_column(name)
+
+    database.change(drop_all)
+    assert database.ask("SELECT name FROM pragma_table_xinfo('t')") == [("n",)]
+
+
 def test_a_trigger_can_be_dropped_before(database: Database) -> None:
     """Only what is there comes back."""
     database.execute(PLAIN, TRIGGER.format("t"), "DROP TRIGGER x")

@@ -89,7 +89,7 @@ class SQLiteImpl(sqlite.SQLiteImpl):
         return super().requires_recreate_in_batch(others)
 
     def prep_table_for_batch(self, batch_impl: ApplyBatchImpl, table: Table) -> None:
-        if self.connection is None or self.as_sql or table.schema is not None:
+        if self.connection is None or self.as_sql or table.schema not in (None, "main"):
             return
         self._new_table = NewTable(self.connection, batch_impl)
         self._new_table.complete()
@@ -117,7 +117,7 @@ def _renames(operation: str, _: Any, options: dict[str, Any]) -> bool:
         operation == "alter_column"
         and options["name"] is not None
         and options["nullable"] is options["type_"] is options.get("autoincrement") is None
-        and options["server_default"] is False
+        and options["server_default"] is options["comment"] is False
     )
 
 
@@ -236,7 +236,8 @@ class NewTable:
 
     def _refuse_losses(self) -> None:
         """What neither the new table has nor one that is made without any change."""
-        lost = self._old.parts - self._unchanged().parts - self._new().parts
+        parts = self._old.parts - self._unchanged().parts - self._new().parts
+        lost = [part.text for part in parts if self._kept.keys() >= set(part.columns)]
         if lost:
             raise self._refusal(f"would lose {'; '.join(lost)}. {WHOLE}")
 

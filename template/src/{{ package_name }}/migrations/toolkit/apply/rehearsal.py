@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 NAMES = "SELECT name FROM pragma_table_xinfo(?)"
 REGULAR = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0"
@@ -32,7 +32,6 @@ FOREIGN_KEYS = """
     SELECT id, [table], on_update, on_delete, [from]
     FROM pragma_foreign_key_list(?) ORDER BY id, seq
 """
-AUTOINCREMENT = "AUTOINCREMENT"
 SEQUENCES = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"
 TOKEN = re.compile(
     r"""
@@ -55,14 +54,23 @@ class Item:
     sql: str
 
 
+class Part(NamedTuple):
+    """Something that can be lost, and the columns that it belongs to."""
+
+    text: str
+    columns: tuple[str, ...] = ()
+
+
+AUTOINCREMENT = Part("AUTOINCREMENT")
+
+
 @dataclass(frozen=True)
 class Description:
     #: The type of each column, and its collation.
     columns: dict[str, tuple[str, str]]
     #: What generated columns consist of.
     expressions: dict[str, str]
-    #: Everything that can be lost, in words.
-    parts: Counter[str]
+    parts: Counter[Part]
 
 
 def describe(name: str, sql: str) -> Description:
@@ -92,45 +100,49 @@ def describe(name: str, sql: str) -> Description:
         )
 
 
-def _from_columns(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
+def _from_columns(rows: Iterable[tuple[Any, ...]]) -> Iterator[Part]:
     for name, type_, collation, required, default in rows:
-        yield f"the type {type_.upper()} of {name}"
-        yield f"COLLATE {collation} of {name}"
+        yield Part(f"the type {type_.upper()} of {name}", (name,))
+        yield Part(f"COLLATE {collation} of {name}", (name,))
         if required:
-            yield f"NOT NULL of {name}"
+            yield Part(f"NOT NULL of {name}", (name,))
         if default is not None:
-            yield f"DEFAULT {default} of {name}"
+            yield Part(f"DEFAULT {default} of {name}", (name,))
 
 
-def _from_keys(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
+def _from_keys(rows: Iterable[tuple[Any, ...]]) -> Iterator[Part]:
     for (_, origin), group in groupby(rows, lambda row: row[:2]):
-        columns = [
+        parts = [row[2:] for row in group]
+        columns = ", ".join(
             f"{name} COLLATE {collation}{' DESC' if descending else ''}"
-            for _, _, name, collation, descending in group
-        ]
-        yield f"{'UNIQUE' if origin == 'u' else 'PRIMARY KEY'} ({', '.join(columns)})"
+            for name, collation, descending in parts
+        )
+        kind = "UNIQUE" if origin == "u" else "PRIMARY KEY"
+        yield Part(f"{kind} ({columns})", tuple(name for name, *_ in parts))
 
 
-def _from_foreign_keys(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
+def _from_foreign_keys(rows: Iterable[tuple[Any, ...]]) -> Iterator[Part]:
     for (_, table, on_update, on_delete), group in groupby(rows, lambda row: row[:4]):
-        columns = ", ".join(column for *_, column in group)
-        yield (
-            f"FOREIGN KEY ({columns}) REFERENCES {table}"
-            f" ON UPDATE {on_update} ON DELETE {on_delete}"
+        columns = tuple(column for *_, column in group)
+        yield Part(
+            f"FOREIGN KEY ({', '.join(columns)}) REFERENCES {table}"
+            f" ON UPDATE {on_update} ON DELETE {on_delete}",
+            columns,
         )
 
 
-def _from_text(sql: str) -> Iterator[str]:
+def _from_text(sql: str) -> Iterator[Part]:
     """What only the text tells."""
-    yield from (f"CHECK ({_normal(check)})" for check in _in_parentheses(sql, "CHECK"))
-    yield from (f"AS ({_normal(expression)})" for expression in _in_parentheses(sql, "AS"))
+    for keyword in ("CHECK", "AS"):
+        for expression in _in_parentheses(sql, keyword):
+            yield Part(f"{keyword} ({' '.join(tokens(expression)).casefold()})")
     words = [word.upper() for word in tokens(sql)]
-    yield from (word for word in words if word in {"CONFLICT", "DEFERRABLE"})
+    yield from (Part(word) for word in words if word in {"CONFLICT", "DEFERRABLE"})
     for word, following in pairwise(tokens(sql)):
         if word.upper() == "CONSTRAINT":
-            yield f"the name {unquote(following)}"
+            yield Part(f"the name {unquote(following)}")
     end = len(words) - words[::-1].index(")")
-    yield from filter(None, " ".join(words[end:]).split(" , "))
+    yield from map(Part, filter(None, " ".join(words[end:]).split(" , ")))
 
 
 def _in_parentheses(sql: str, keyword: str) -> Iterator[str]:
@@ -148,10 +160,6 @@ def _closing(words: Iterable[re.Match[str]]) -> int:
         if not depth:
             return word.start()
     raise ValueError("a parenthesis is not closed")
-
-
-def _normal(expression: str) -> str:
-    return " ".join(tokens(expression)).casefold()
 
 
 def faults(schema: Iterable[Item]) -> dict[tuple[str, int], str]:
