@@ -100,3 +100,12 @@ async def test_an_unknown_user_is_not_found(
 @pytest.mark.parametrize("user_id", ["0", "-1", "x", str(2**63)])
 async def test_an_impossible_key_is_refused(client: AsyncClient, user_id: str) -> None:
     assert (await client.get(f"/users/{user_id}")).status_code == 422
+
+
+async def test_the_document_leads_from_a_new_user_to_what_can_be_done_with_it(
+    client: AsyncClient,
+) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    links = paths["/users"]["post"]["responses"]["201"]["links"].values()
+    named = {operation["operationId"] for operation in paths["/users/{user_id}"].values()}
+    assert {link["operationId"] for link in links} == named
