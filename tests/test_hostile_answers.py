@@ -410,15 +410,6 @@ def test_neither_true_nor_false_is_refused(
     assert questionnaire.refusal(tmp_path / "project", example=answer).endswith("true or false.")
 
 
-def test_no_python_file_has_free_text(template: Path) -> None:
-    texts = ("project_name", "description", "author_name", "author_email")
-    sources = [*(template / "template").rglob("*.py.jinja"), *(template / "includes").rglob("*.py")]
-    assert sources
-    for source in sources:
-        words = set(re.findall(r"\w+", source.read_text()))
-        assert not words.intersection(texts), source
-
-
 @pytest.mark.parametrize(
     "answers",
     [

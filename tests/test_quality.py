@@ -29,13 +29,8 @@ def test_lint_and_format(renderer: Renderer, answers: Answers) -> None:
         project.run(sys.executable, "-m", "ruff", *command, "--no-cache")
 
 
-@pytest.mark.parametrize(
-    "answers",
-    [
-        pytest.param(answers, id=name, marks=[] if name == "default" else pytest.mark.slow)
-        for name, answers in PROFILES.items()
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("answers", list(PROFILES.values()), ids=list(PROFILES))
 def test_types(render: Render, answers: Answers, mypy_cache: str) -> None:
     project = render(**answers).install()
     project.run("mypy", "--cache-dir", mypy_cache)

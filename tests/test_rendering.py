@@ -204,10 +204,15 @@ def test_python_without_answers_is_no_jinja(template: Path) -> None:
 
 def test_no_free_text_in_code_and_workflows(template: Path) -> None:
     free = re.compile(r"\b(project_name|description|author_name|author_email)\b")
-    for path in (template / "template").rglob("*.jinja"):
-        if path.suffixes[-2:-1] == [".py"] or ".github" in path.parts:
-            names = re.findall(r"{[{%].*?[}%]}", path.read_text())
-            assert not [name for name in names if free.search(name)], path
+    sources = [
+        *(template / "template").rglob("*.py.jinja"),
+        *(template / "template" / ".github").rglob("*.jinja"),
+        *(template / "includes").rglob("*.py"),
+    ]
+    assert sources
+    for source in sources:
+        expressions = re.findall(r"{[{%].*?[}%]}", source.read_text())
+        assert not [text for text in expressions if free.search(text)], source
 
 
 def test_the_lock_has_what_projects_install(renderer: Renderer) -> None:

@@ -76,11 +76,13 @@ def test_update_equals_fresh_copy(project: Project, later: Path, tmp_path: Path)
     }
 
 
+@pytest.mark.slow
 def test_update_to_the_same_version_changes_nothing(project: Project) -> None:
     copier.run_update(project.path, defaults=True, overwrite=True, quiet=True)
     assert git(project.path, "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_an_option_can_be_changed(render: Render, tmp_path: Path) -> None:
     """Same version, other answer: what belongs to the user stays as it is."""
     project = render(license="MIT")
