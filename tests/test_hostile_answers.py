@@ -3,7 +3,6 @@
 What is refused writes nothing."""
 
 import email
-import re
 import tomllib
 from email.headerregistry import Address
 from pathlib import Path
