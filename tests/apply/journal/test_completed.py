@@ -299,3 +299,29 @@ die()
     with workshop.case(many) as case:
         case.die()
         assert "SQLAlchemy reads the rows that it gave in its own way" in case.refused()
+
+
+def test_what_a_savepoint_took_back_is_not_tried_again(workshop: Workshop) -> None:
+    """It failed then, and would succeed now."""
+    savepoint = """
+with suppress(sa.exc.IntegrityError), op.get_bind().begin_nested():
+    op.execute("INSERT INTO t VALUES (1, 5)")
+op.execute("DELETE FROM t WHERE id = 1")
+"""
+    with workshop.case(savepoint + A + DIE + B) as case:
+        case.die()
+        case.complete()
+        assert case.query("SELECT id, v FROM t") == [(2, 2)]
+
+
+def test_what_the_session_knew(workshop: Workshop) -> None:
+    """The next run has another session, and other rows to ask."""
+    ask = """
+op.execute("SET @total = (SELECT SUM(v) FROM t)")
+op.execute("UPDATE t SET v = LAST_INSERT_ID(v + 41) WHERE id = 1")
+"""
+    use = 'op.execute("INSERT INTO t (id, v) VALUES (8, @total), (9, LAST_INSERT_ID())")\n'
+    with workshop.case(ask + A + DIE + use) as case:
+        case.die()
+        case.complete()
+        assert case.query("SELECT v FROM t WHERE id > 2 ORDER BY id") == [(3,), (42,)]
