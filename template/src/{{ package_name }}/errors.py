@@ -151,13 +151,15 @@ def has_route(scope: Scope, method: str) -> bool:
 async def handle_invalid(request: Request, error: Any) -> ProblemResponse:
     if await _is_of_wrong_type(request):
         return respond(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send a body of type application/json.")
-    return respond(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        errors=[
-            InvalidField(field=".".join(map(str, found["loc"])), detail=found["msg"])
-            for found in error.errors()
-        ],
-    )
+    fields = [_explain(found) for found in error.errors()]
+    return respond(HTTPStatus.UNPROCESSABLE_ENTITY, errors=fields)
+
+
+def _explain(found: dict[str, Any]) -> InvalidField:
+    if found["msg"] == "JSON decode error":
+        detail = f"{found['msg']}: {found['ctx']['error']} at character {found['loc'][-1]}"
+        return InvalidField(field="body", detail=detail)
+    return InvalidField(field=".".join(map(str, found["loc"])), detail=found["msg"])
 
 
 async def _is_of_wrong_type(request: Request) -> bool:
