@@ -86,12 +86,17 @@ def login(database: str, url: str) -> Iterator[str]:
     """The URL with a name and a password of its own."""
     parsed = make_url(url)
     user = f"m_{parsed.database}"[:32]
+    accounts = [user]
     if database == "postgresql":
         execute(url, f"CREATE ROLE {user} SUPERUSER LOGIN PASSWORD '{SECRET}'")
     else:
-        execute(url, f"CREATE USER {user} IDENTIFIED BY '{SECRET}'")
-        execute(url, f"GRANT ALL ON {parsed.database}.* TO {user}")
+        # Somebody without a name at localhost would go before somebody at any host.
+        accounts = [f"{user}@'%'", f"{user}@localhost"]
+        for account in accounts:
+            execute(url, f"CREATE USER {account} IDENTIFIED BY '{SECRET}'")
+            execute(url, f"GRANT ALL ON {parsed.database}.* TO {account}")
     yield parsed.set(username=user, password=SECRET).render_as_string(hide_password=False)
     if database == "postgresql":
         execute(url, f"DROP OWNED BY {user}")
-    execute(url, f"DROP USER {user}")
+    for account in accounts:
+        execute(url, f"DROP USER {account}")
