@@ -8,7 +8,18 @@ from typing import Any
 
 import asyncmy
 from alembic.util import CommandError
-from sqlalchemy import URL, Engine, MetaData, NullPool, create_engine, event, make_url, text
+from sqlalchemy import (
+    URL,
+    Constraint,
+    Engine,
+    Index,
+    MetaData,
+    NullPool,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -228,11 +239,13 @@ def _code(error: DBAPIError) -> Any:
 
 def taken_columns(error: IntegrityError, metadata: MetaData) -> list[str]:
     """The columns of the unique constraint that refused a value, if one did."""
-    found = re.search(r"for key '(?:[^']*\.)?([^'.]+)'$", str(error.orig.args[-1]))
-    if _code(error) != 1062 or not found:
+    code, message = error.orig.args if error.orig else (None, "")
+    found = re.search(r"for key '(?:[^']*\.)?([^'.]+)'$", message)
+    if code != 1062 or not found:
         return []
     for table in metadata.tables.values():
-        for constraint in (*table.constraints, *table.indexes):
+        constraints: list[Constraint | Index] = [*table.constraints, *table.indexes]
+        for constraint in constraints:
             if constraint.name == found[1]:
                 return [column.name for column in getattr(constraint, "columns", ())]
     return []

@@ -6,7 +6,17 @@ from typing import Any
 
 from psycopg import AsyncConnection, ProgrammingError, errors
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import URL, Engine, MetaData, NullPool, create_engine, make_url, text
+from sqlalchemy import (
+    URL,
+    Constraint,
+    Engine,
+    Index,
+    MetaData,
+    NullPool,
+    create_engine,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -152,7 +162,8 @@ def taken_columns(error: IntegrityError, metadata: MetaData) -> list[str]:
         return []
     name = error.orig.diag.constraint_name
     for table in metadata.tables.values():
-        for constraint in (*table.constraints, *table.indexes):
+        constraints: list[Constraint | Index] = [*table.constraints, *table.indexes]
+        for constraint in constraints:
             if constraint.name == name:
                 return [column.name for column in getattr(constraint, "columns", ())]
     return []
