@@ -29,7 +29,7 @@ FIXED = {"foreign_keys", "journal_mode", "synchronous", "temp_store"}
 
 
 @contextmanager
-def turn(connection: Connection, *, wait: float) -> Iterator[None]:
+def turn(connection: Connection, *, wait: float) -> Iterator[Connection]:
     """Hold SQLite's only lock for writing, in the transaction that will change the database.
 
     SQLAlchemy does not know yet that it has begun: Alembic would take it for the caller's.
@@ -49,7 +49,7 @@ def turn(connection: Connection, *, wait: float) -> Iterator[None]:
     # Where there is no WAL, who commits waits for those who read.
     _let_wait(driver, wait)
     try:
-        yield
+        yield connection
     finally:
         driver.rollback()
 
@@ -83,8 +83,8 @@ def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | Non
 def applying(context: MigrationContext, step: MigrationInfo) -> Iterator[None]:
     """Around the function of one migration."""
     connection = cast(Connection, context.connection)
-    if "orphans" not in connection.info:
-        connection.info["orphans"] = _orphans(connection)
+    if "broken" not in connection.info:
+        connection.info["broken"] = _broken_foreign_keys(connection)
         _back_up(connection, step)
     with without_warnings(), _undivided(connection, step):
         yield
@@ -129,19 +129,21 @@ def _undivided(connection: Connection, step: MigrationInfo) -> Iterator[None]:
 
 
 def finish(connection: Connection) -> None:
-    """Foreign keys are off meanwhile: see that no row has lost the one that it refers to."""
-    new = _orphans(connection) - connection.info.get("orphans", Counter())
-    for (child, parent), count in new.items():
+    """Foreign keys are off meanwhile: see that all hold that held before."""
+    new = _broken_foreign_keys(connection) - connection.info.get("broken", Counter())
+    for what, count in new.items():
         raise CommandError(
-            f"Nothing was changed: {count} of the rows in {child} would refer to rows in {parent}"
-            " that are not there. Let the migration delete or correct them."
+            f"Nothing was changed, because foreign keys would not hold: {what} ({count} times)."
+            " Let the migration delete or correct it."
         )
 
 
-def _orphans(connection: Connection) -> Counter[tuple[str, str]]:
-    """How many rows of which table lack one of which other."""
-    rows = connection.exec_driver_sql("PRAGMA foreign_key_check")
-    return Counter((row[0], row[2]) for row in rows)
+def _broken_foreign_keys(connection: Connection) -> Counter[str]:
+    try:
+        rows = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    except DBAPIError as error:  # One that refers to what is not unique.
+        return Counter([str(error.orig)])
+    return Counter(f"{row[0]} has rows that lack the one in {row[2]}" for row in rows)
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:
