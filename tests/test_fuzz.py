@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 SEED = 1
 CASES = 2000
 # The most for one operation in one phase; some have fewer different ones.
-CASES_PER_OPERATION = 500
+CASES_PER_OPERATION = 480
 
 
 # How the document leads from one request to the next.
