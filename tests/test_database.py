@@ -69,7 +69,7 @@ async def test_what_is_taken_is_a_conflict_that_names_the_field(
 ) -> None:
     async with service.run(size=1) as running:
         for status in (201, 409, 409):
-            response = await running.client.post(f"/lab/items{late}", json={"code": "a"})
+            response = await running.client.post(f"/lab/items{late}", json={"code": "a '\""})
             assert response.status_code == status, response.text
             assert await running.is_idle()
         assert response.json()["errors"] == [{"field": "body.code", "detail": "is taken"}]
