@@ -34,7 +34,7 @@ GALERA = (
 
 
 @contextmanager
-def turn(connection: Connection, *, wait: float) -> Iterator[None]:
+def turn(connection: Connection, *, wait: float) -> Iterator[Connection]:
     """Hold the lock on the connection that migrates.
 
     The server frees it when that session has ended, also when the process was killed: then no
@@ -62,7 +62,7 @@ def turn(connection: Connection, *, wait: float) -> Iterator[None]:
         told = True
         time.sleep(POLL * random.uniform(0.8, 1.2))  # noqa: S311
     try:
-        yield
+        yield connection
     finally:
         with suppress(SQLAlchemyError):
             connection.rollback()

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, event
 from sqlalchemy.exc import DBAPIError
 
 from .... import DISTRIBUTION
+from ..connection import connect
 from . import concurrently
 
 logger = logging.getLogger(__name__)
@@ -58,24 +59,24 @@ HAS_TURN = """
 
 
 @contextmanager
-def turn(connection: Connection, *, wait: float) -> Iterator[None]:
-    """Hold a lock in a transaction of another connection: a session's would stay with a pooler.
+def turn(connection: Connection, *, wait: float) -> Iterator[Connection]:
+    """Hold a lock in a transaction, and yield another connection: the one that migrates.
 
-    CREATE INDEX CONCURRENTLY waits for every transaction that has a snapshot. So nobody waits
-    inside the server, and the last word in the transaction that holds the lock is a SET: a query
-    would keep its snapshot.
+    A session's lock would stay with a pooler, and CREATE INDEX CONCURRENTLY waits for every
+    transaction that has a snapshot. So nobody waits inside the server, and the last word in the
+    transaction that holds the lock is a SET: a query would keep its snapshot.
     """
     deadline = time.monotonic() + wait
-    with connection.engine.connect() as holder:
-        _wait(lambda: _lock_holder(holder, connection), deadline)
-        newer = (connection.dialect.server_version_info or ()) >= (17,)
-        holder.exec_driver_sql(
-            f"{'SET LOCAL transaction_timeout = 0;' if newer else ''}"
-            "SET LOCAL idle_in_transaction_session_timeout = 0"
-        )
+    _wait(lambda: _lock_holder(connection), deadline)
+    newer = (connection.dialect.server_version_info or ()) >= (17,)
+    connection.exec_driver_sql(
+        f"{'SET LOCAL transaction_timeout = 0;' if newer else ''}"
+        "SET LOCAL idle_in_transaction_session_timeout = 0"
+    )
+    with connect(connection.engine) as migrating:
         # A process that was killed has lost its lock, and may have left a statement behind.
-        _wait(lambda: _other_migration(connection), deadline)
-        yield
+        _wait(lambda: _other_migration(migrating), deadline)
+        yield migrating
 
 
 def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | None) -> None:
@@ -152,8 +153,9 @@ def blockers(connection: Connection) -> list[str]:
 
 
 def unfinished(connection: Connection) -> str | None:
+    """The revision that was begun, and that nobody is completing now."""
     begun = concurrently.unfinished(connection)
-    return begun and begun[0]
+    return None if begun is None or _sessions(connection, HAS_TURN) else begun[0]
 
 
 def _wait(reason: Callable[[], str | None], deadline: float) -> None:
@@ -171,11 +173,11 @@ def _wait(reason: Callable[[], str | None], deadline: float) -> None:
         time.sleep(POLL)
 
 
-def _lock_holder(holder: Connection, connection: Connection) -> str | None:
+def _lock_holder(connection: Connection) -> str | None:
     """Take the lock, or tell who has it."""
-    if holder.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({KEY})").scalar():
+    if connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({KEY})").scalar():
         return None
-    holder.rollback()
+    connection.rollback()
     with connection.begin():
         sessions = _sessions(connection, HAS_TURN)
     who = f": {_describe(sessions[0])}" if sessions else ""

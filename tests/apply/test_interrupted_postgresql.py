@@ -242,6 +242,21 @@ def test_what_was_begun_is_completed_first(chain: Lab) -> None:
         target.upgrade("r3")
 
 
+def test_what_was_begun_is_not_taken_for_nothing_to_do(chain: Lab) -> None:
+    """A downgrade that was interrupted has not changed the version row."""
+    chain.write("r2", CONCURRENTLY, CONCURRENTLY_BACK + "op.execute('SELECT 1/0')")
+    with chain.fresh() as target:
+        target.upgrade("r2")
+        assert target.alembic("downgrade", "-1").code != 0
+        refused = target.alembic("upgrade", "r2")
+        assert refused.code != 0
+        assert "migration r2 was begun and not completed" in refused.output
+        assert "Traceback" not in refused.output
+        chain.write("r2", CONCURRENTLY, CONCURRENTLY_BACK)
+        assert target.alembic("downgrade", "-1").code == 0
+        assert target.alembic("upgrade", "r1").code == 0
+
+
 BEFORE_THE_BLOCK = """
 op.add_column("accounts", sa.Column("currency", sa.String(3)))
 with op.get_context().autocommit_block():

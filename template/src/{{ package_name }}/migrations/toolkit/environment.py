@@ -53,16 +53,18 @@ def _change(url: URL, options: Options, patience: migrate.Patience) -> None:
     with look(url) as connection:
         context.configure(connection=connection, **_with_ours(options, recorder))
         plan = migrate.Plan(context.get_context())
+        if plan.is_empty:
+            migrate.refuse_unfinished(connection, plan)
         connection.rollback()
         connection.execution_options(read_only=False)
         with _progress():
             if plan.is_empty:
                 logger.info("Nothing to do: the database is at %s.", plan.place)
                 return
-            with server.turn(connection, wait=patience.wait):
+            with server.turn(connection, wait=patience.wait) as migrating:
                 ours = _with_ours(options, recorder, plan.applied)
-                context.configure(connection=connection, fn=plan, **ours)
-                migrate.run(connection, plan, recorder, patience)
+                context.configure(connection=migrating, fn=plan, **ours)
+                migrate.run(migrating, plan, recorder, patience)
 
 
 def _run_on(connection: Connection, options: Options) -> None:

@@ -116,6 +116,15 @@ def _let_server_prepare(step: Step) -> None:
     step.migration_fn = prepared
 
 
+def refuse_unfinished(connection: Connection, plan: Plan) -> None:
+    """The place alone does not tell: a migration that was begun may have changed what is there."""
+    if revision := server.unfinished(connection):
+        raise CommandError(
+            f"There is nothing to do from {plan.place}, but migration {revision} was begun and not"
+            " completed: run the command again that was interrupted."
+        )
+
+
 def run(connection: Connection, plan: Plan, recorder: history.Recorder, patience: Patience) -> None:
     """Run what `context` is configured for, and again where others held a lock."""
     if not TRANSACTIONAL_DDL:
