@@ -1,7 +1,7 @@
 """The flow: each statement of a migration runs and is journalled, or is answered from the journal."""
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -129,7 +129,8 @@ class Replay:
         self._write(intent)
         self._commit()
         try:
-            execution.run()
+            with self._wire.autocommit() if statement.waits_for_itself else nullcontext():
+                execution.run()
         except self._wire.errors.Error as error:
             if is_answer(error):
                 self._note_failure(execution, intent, error)

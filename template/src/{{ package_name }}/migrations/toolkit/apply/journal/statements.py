@@ -123,6 +123,11 @@ class Statement:
         return bool(_SWAPS.match(self.essence))
 
     @property
+    def waits_for_itself(self) -> bool:
+        """Whether MariaDB lets it wait for locks of its own, unless it is executed by itself."""
+        return bool(re.match(_EXCHANGE, self.essence, _FLAGS))
+
+    @property
     def drops(self) -> str | None:
         """The same with IF EXISTS, of what MariaDB drops one by one."""
         found = _DROPS.match(self.essence)

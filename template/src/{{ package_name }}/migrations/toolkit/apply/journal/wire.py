@@ -1,5 +1,7 @@
 """The journal's own statements, on the connection that migrates."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Connection
@@ -33,6 +35,16 @@ class Wire:
     @property
     def autocommits(self) -> bool:
         return bool(self._connection.get_autocommit())
+
+    @contextmanager
+    def autocommit(self) -> Iterator[None]:
+        before = self.autocommits
+        self._connection.autocommit(True)
+        try:
+            yield
+        finally:
+            with suppress(self.errors.Error):
+                self._connection.autocommit(before)
 
     @property
     def takes_several_statements(self) -> bool:
