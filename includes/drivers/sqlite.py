@@ -4,8 +4,8 @@ import sqlite3
 from asyncio import get_running_loop
 from contextlib import suppress
 from pathlib import Path
-from threading import Event
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, Engine, MetaData, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
@@ -41,7 +41,11 @@ def parse_url(value: Any, folder: Path) -> URL:
 
 def create_engines(url: URL, size: int, **options: Any) -> tuple[AsyncEngine, AsyncEngine]:
     url = url.set(drivername="sqlite+aiosqlite")
-    options |= {"connect_args": CONNECT, "max_overflow": 0, "pool_reset_on_return": None}
+    options |= {
+        "connect_args": CONNECT | {"factory": FileConnection},
+        "max_overflow": 0,
+        "pool_reset_on_return": None,
+    }
     # SQLite has one writer at a time. A pool of one queues ours fairly; SQLite's own waiting
     # is a lottery.
     writer = create_async_engine(url, pool_size=1, **options)
@@ -81,22 +85,38 @@ def roll_back(connection: Any, _: Any, state: Any) -> None:
         connection.rollback()
 
 
+class FileConnection(sqlite3.Connection):
+    """Ends its statements before it closes: one with rows left to fetch would keep the lock."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.cursors: WeakSet[sqlite3.Cursor] = WeakSet()
+        self.is_closing = False
+
+    def cursor(self, *args: Any, **kwargs: Any) -> sqlite3.Cursor:
+        cursor = super().cursor(*args, **kwargs)
+        self.cursors.add(cursor)
+        return cursor
+
+    def close(self) -> None:
+        self.is_closing = True
+        for cursor in tuple(self.cursors):
+            cursor.close()
+        super().close()
+
+
 def interrupt(connection: Any, _: Any) -> None:
-    """A cancelled statement goes on in its thread; closed in its midst, it keeps the lock."""
-    driver = connection.driver_connection
-    if driver._connection:
-        ended = Event()
-        driver._tx.put_nowait((None, driver._connection.rollback))
-        driver._tx.put_nowait((None, ended.set))
-        get_running_loop().call_later(0.01, interrupt_until, ended, driver._connection)
+    """A cancelled statement goes on in its thread, which closes the connection afterwards."""
+    if connection.driver_connection._connection:
+        interrupt_until_closing(connection.driver_connection._connection)
 
 
-def interrupt_until(ended: Event, connection: sqlite3.Connection) -> None:
-    """Not at once: one that waits to be fetched would not hear it, but the ROLLBACK would."""
-    if not ended.is_set():
-        with suppress(sqlite3.ProgrammingError):  # closed meanwhile
+def interrupt_until_closing(connection: FileConnection) -> None:
+    """More than once: the thread may not have begun with the statement."""
+    if not connection.is_closing:
+        with suppress(sqlite3.ProgrammingError):  # closed at this moment
             connection.interrupt()
-        get_running_loop().call_later(0.01, interrupt_until, ended, connection)
+        get_running_loop().call_later(0.01, interrupt_until_closing, connection)
 
 
 def run(connection: Any, *statements: str) -> None:
