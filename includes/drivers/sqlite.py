@@ -93,8 +93,8 @@ class FileConnection(sqlite3.Connection):
         self.cursors: WeakSet[sqlite3.Cursor] = WeakSet()
         self.is_closing = False
 
-    def cursor(self, *args: Any, **kwargs: Any) -> sqlite3.Cursor:
-        cursor = super().cursor(*args, **kwargs)
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        cursor: sqlite3.Cursor = super().cursor(*args, **kwargs)
         self.cursors.add(cursor)
         return cursor
 
