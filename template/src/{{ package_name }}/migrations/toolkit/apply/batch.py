@@ -68,11 +68,11 @@ def _rehearsal() -> Iterator[tuple[Connection, Operations]]:
     with engine.connect() as connection, without_warnings():
         connection.info[REHEARSAL] = True
         # Alembic announces each context.
-        logger.disabled = True
+        was_disabled, logger.disabled = logger.disabled, True
         try:
             yield connection, Operations(MigrationContext.configure(connection))
         finally:
-            logger.disabled = False
+            logger.disabled = was_disabled
 
 
 class SQLiteImpl(sqlite.SQLiteImpl):
