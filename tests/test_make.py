@@ -219,6 +219,12 @@ class TestProject:
         assert machine.make(project, "-n", target, "m=x").returncode == 0
         assert sorted(project.rglob("*")) == before
 
+    def test_an_old_uv_is_passed_over(self, project: Path, machine: Machine) -> None:
+        machine.put("uv", "#!/bin/sh\necho uv 0.4.30\n")
+        assert machine.make(project, "-n", "test").stdout.endswith(
+            ".venv/bin/uv run pytest -n auto \n"
+        )
+
     @pytest.mark.slow
     def test_a_fresh_checkout_runs_and_heals(self, project: Path, machine: Machine) -> None:
         machine.put_real_python()
