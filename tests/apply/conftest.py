@@ -5,6 +5,8 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,27 +14,51 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from ..databases import throwaway_database
-from ..projects import Project
+from ..projects import Renderer
 from ..servers import UnavailableError, find_program, free_port
 from ..supervisor import Service
-from .lab import Lab
+from .lab import Lab, Launcher
 
-Render = Callable[..., Project]
+
+@pytest.fixture(scope="session")
+def open_lab(
+    renderer: Renderer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str, str], Lab]]:
+    """One for each database and kind, which all tests use."""
+    labs: dict[tuple[str, str], Lab] = {}
+
+    def open_lab(database: str, kind: str) -> Lab:
+        if (database, kind) not in labs:
+            folder = tmp_path_factory.mktemp(f"lab-{database}-{kind}")
+            project = renderer(folder / "project", {"database": database, "example": False})
+            labs[database, kind] = Lab(project, database, Launcher(project), unavailable)
+        labs[database, kind].clear()
+        return labs[database, kind]
+
+    yield open_lab
+    for lab in labs.values():
+        lab.launcher.close()
+
+
+@contextmanager
+def unavailable() -> Iterator[str]:
+    """Each test has databases of its own."""
+    raise NotImplementedError
+    yield
 
 
 @pytest.fixture
-def lab(database: str, render: Render, tmp_path: Path) -> Lab:
-    project = render(database=database, example=False)
-    return Lab(project, database, partial(throwaway_database, database, tmp_path))
+def lab(open_lab: Callable[[str, str], Lab], database: str, tmp_path: Path) -> Lab:
+    lab = open_lab(database, "ours")
+    return replace(lab, open_database=partial(throwaway_database, database, tmp_path))
 
 
 @pytest.fixture
-def plain(database: str, render: Render, tmp_path: Path) -> Lab:
+def plain(open_lab: Callable[[str, str], Lab], database: str, tmp_path: Path) -> Lab:
     """Plain Alembic, to compare with."""
-    project = render(database=database, example=False)
-    lab = Lab(project, database, partial(throwaway_database, database, tmp_path))
+    lab = open_lab(database, "plain")
     lab.use_plain_alembic()
-    return lab
+    return replace(lab, open_database=partial(throwaway_database, database, tmp_path))
 
 
 @pytest.fixture
@@ -58,11 +84,9 @@ def pooled(lab: Lab) -> Iterator[Lab]:
     process = Service(str(folder), [], [program, str(folder / "ini")], user=user).start()
     try:
         _wait_for(port)
-        yield Lab(
-            lab.project,
-            lab.database,
-            lab.open_database,
-            lambda url: make_url(url).set(port=port).render_as_string(hide_password=False),
+        yield replace(
+            lab,
+            entrance=lambda url: make_url(url).set(port=port).render_as_string(hide_password=False),
         )
     finally:
         process.communicate()

@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -44,6 +46,7 @@ class Lab:
 
     project: Project
     database: str
+    launcher: "Launcher"
     open_database: Callable[[], AbstractContextManager[str]]
     #: Behind a pooler the URL is another.
     entrance: Callable[[str], str] = str
@@ -66,24 +69,80 @@ class Lab:
         env = self.project.package / "migrations" / "env.py"
         env.write_text(PLAIN.format(package=package))
 
+    def clear(self) -> None:
+        """Without the migrations of the test before, and the files that these made."""
+        shutil.rmtree(self.project.package / "migrations" / "versions", ignore_errors=True)
+        for name in ("slow", "begun"):
+            (self.project.path / name).unlink(missing_ok=True)
+
     @contextmanager
     def fresh(self) -> Iterator["Target"]:
-        with self.open_database() as url, ThreadPoolExecutor() as pool:
-            yield Target(self, url, pool)
+        with self.open_database() as url:
+            yield Target(self, url)
 
     def launch(self, jobs: list[Job]) -> list[list[Ended]]:
         """One job after the other."""
-        done = subprocess.run(
-            [sys.executable, str(LAUNCHER)],
-            cwd=self.project.path,
-            env={**os.environ, "PYTHONPATH": str(self.project.path / "src"), "RELEASE": "1"},
-            input=json.dumps([asdict(job) for job in jobs]),
-            capture_output=True,
+        return [self.launcher.start(job).result() for job in jobs]
+
+
+class Launcher:
+    """The process that starts those that migrate."""
+
+    def __init__(self, project: Project) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(LAUNCHER), str(project.answers["package_name"])],
+            cwd=project.path,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(project.path / "src"),
+                # A test writes a migration anew within the second that a compiled file may be old.
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "RELEASE": "1",
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             text=True,
-            check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return [[Ended(**ended) for ended in job] for job in json.loads(done.stdout)]
+        self._jobs: list[Future[list[Ended]]] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def start(self, job: Job) -> Future[list[Ended]]:
+        assert self._process.stdin is not None
+        future: Future[list[Ended]] = Future()
+        self._jobs.append(future)
+        print(json.dumps(asdict(job)), file=self._process.stdin, flush=True)
+        return future
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._reader.join()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                number, ended = json.loads(line)
+                self._jobs[number].set_result([Ended(**each) for each in ended])
+        for future in self._jobs:
+            if not future.done():
+                future.set_exception(RuntimeError("The launcher has ended."))
+
+
+@dataclass(frozen=True)
+class Running:
+    """A migration that goes on while the test does."""
+
+    _future: Future[list[Ended]]
+
+    def done(self) -> bool:
+        return self._future.done()
+
+    def result(self) -> Ended:
+        [ended] = self._future.result()
+        return ended
 
 
 @dataclass(frozen=True)
@@ -92,7 +151,6 @@ class Target:
 
     lab: Lab
     url: str
-    _pool: ThreadPoolExecutor
 
     def job(
         self,
@@ -130,9 +188,8 @@ class Target:
         [ended] = self.lab.launch([self.job(*arguments, variables=variables, at_once=count)])
         return ended
 
-    def begin(self, *arguments: str, **variables: str) -> Future[Ended]:
-        """While the test goes on."""
-        return self._pool.submit(self.alembic, *arguments, **variables)
+    def begin(self, *arguments: str, **variables: str) -> Running:
+        return Running(self.lab.launcher.start(self.job(*arguments, variables=variables)))
 
     def tables(self) -> set[str]:
         engine = create_engine(driver_url(self.url), poolclass=NullPool)

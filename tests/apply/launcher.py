@@ -1,11 +1,14 @@
-"""Run Alembic in processes that begin at the same moment; or die at a chosen one.
+"""Run Alembic in processes that begin at the same moment, or die at a chosen one.
 
 They are forked from one process, which has imported everything: on a machine with few cores,
-importing takes longer than migrating, and would keep them apart.
+importing takes longer than migrating, and would keep them apart. As a script, for a package, it
+reads jobs, a line each, and writes how they ended, with their numbers.
 """
 
+import gc
 import json
 import os
+import select
 import signal
 import sqlite3
 import sys
@@ -54,21 +57,66 @@ class Ended:
     points: int
 
 
-def launch(job: Job) -> list[Ended]:
+def serve(package: str) -> None:
     for name in ("config", "features", "migrations.toolkit.environment"):
-        import_module(f"{job.package}.{name}")
+        import_module(f"{package}.{name}")
+    gc.freeze()
+    running: list[tuple[int, list[_Child]]] = []
+    number = 0
+    with open(0, "rb", buffering=0) as orders:
+        while True:
+            while running and not select.select([orders], [], [], 0.01)[0]:
+                running = [each for each in running if not _answer(*each)]
+            line = orders.readline()
+            if not line:
+                return
+            running.append((number, _start(Job(**json.loads(line)))))
+            number += 1
+
+
+def _start(job: Job) -> list["_Child"]:
     gate, opener = os.pipe()
     children = [_fork(job, gate, opener) for _ in range(job.at_once)]
+    os.close(gate)
     os.close(opener)
-    return [_wait(*child) for child in children]
+    return children
 
 
-def _fork(job: Job, gate: int, opener: int) -> tuple[int, Path]:
+def _answer(number: int, children: list["_Child"]) -> bool:
+    """When all have ended."""
+    if not all(child.has_ended() for child in children):
+        return False
+    print(json.dumps([number, [asdict(child.end()) for child in children]]), flush=True)
+    return True
+
+
+@dataclass
+class _Child:
+    process: int
+    output: Path
+    code: int | None = None
+
+    def has_ended(self) -> bool:
+        if self.code is None:
+            process, status = os.waitpid(self.process, os.WNOHANG)
+            self.code = os.waitstatus_to_exitcode(status) if process else None
+        return self.code is not None
+
+    def end(self) -> Ended:
+        points = self.output.with_name(f"{self.output.name}.points")
+        counted = int(points.read_text()) if points.exists() else 0
+        text = self.output.read_text(errors="replace")
+        self.output.unlink()
+        points.unlink(missing_ok=True)
+        return Ended(self.code or 0, text, counted)
+
+
+def _fork(job: Job, gate: int, opener: int) -> _Child:
     descriptor, name = tempfile.mkstemp()
-    child = os.fork()
-    if child:
+    process = os.fork()
+    if process:
         os.close(descriptor)
-        return child, Path(name)
+        return _Child(process, Path(name))
     code = 1
     try:
         os.close(opener)
@@ -93,16 +141,6 @@ def _fork(job: Job, gate: int, opener: int) -> tuple[int, Path]:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code & 0xFF)
-
-
-def _wait(child: int, output: Path) -> Ended:
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    points = output.with_name(f"{output.name}.points")
-    counted = int(points.read_text()) if points.exists() else 0
-    ended = Ended(code, output.read_text(errors="replace"), counted)
-    output.unlink()
-    points.unlink(missing_ok=True)
-    return ended
 
 
 @contextmanager
@@ -185,5 +223,4 @@ def _sqlite(between_points: Callable[[Callable[..., Any]], Callable[..., Any]]) 
 
 
 if __name__ == "__main__":
-    jobs = [Job(**job) for job in json.load(sys.stdin)]
-    print(json.dumps([[asdict(ended) for ended in launch(job)] for job in jobs]))
+    serve(sys.argv[1])

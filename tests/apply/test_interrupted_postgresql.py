@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
@@ -305,10 +304,10 @@ def test_the_first_migration_may_have_an_autocommit_block(lab: Lab) -> None:
 def test_the_server_is_killed_at_any_moment(
     chain: Lab, start: str, command: str, rounds: int
 ) -> None:
-    with closing(PrivateServer()) as server, ThreadPoolExecutor() as pool:
+    with closing(PrivateServer()) as server:
         execute(server.url, "CREATE DATABASE origin")
         url = make_url(server.url).set(database="origin").render_as_string(hide_password=False)
-        origin = Target(chain, url, pool)
+        origin = Target(chain, url)
         origin.upgrade(start)
         with _copy(origin, 0) as target:
             [[ended]] = chain.launch([target.job(*command.split())])
