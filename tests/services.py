@@ -18,6 +18,7 @@ import pytest
 import structlog
 from httpx2 import ASGITransport, AsyncClient, Response
 from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .databases import execute, query, throwaway_database
 from .projects import Renderer, run_uv
@@ -146,9 +147,14 @@ class Running:
         return False
 
     @property
-    def pools(self) -> list[Any]:
+    def engines(self) -> list[AsyncEngine]:
+        """The writers' and the readers'."""
         database = self.database
-        return [made.kw["bind"].pool for made in (database.sessions, database.read_sessions)]
+        return [made.kw["bind"] for made in (database.sessions, database.read_sessions)]
+
+    @property
+    def pools(self) -> list[Any]:
+        return [engine.pool for engine in self.engines]
 
     def _is_idle(self) -> bool:
         free: int = self.database.permits._value

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from .databases import execute, query
@@ -61,6 +61,22 @@ async def test_a_constraint_that_fails_at_commit_is_a_conflict(service: Service)
             execute(service.url, f"INSERT INTO items (name) VALUES ('other {number}')")
             assert (await running.create()).status_code == 201
         assert service.items() == 6
+
+
+async def test_what_sqlalchemy_did_not_see_is_rolled_back_too(service: Service) -> None:
+    def insert(connection: Connection) -> None:
+        cursor = connection.connection.cursor()
+        if service.database == "sqlite":
+            cursor.execute("BEGIN")
+        cursor.execute("INSERT INTO items (name) VALUES ('unseen')")
+        cursor.close()
+
+    async with service.run(size=1) as running:
+        async with running.engines[0].connect() as connection:
+            await connection.run_sync(insert)
+        assert (await running.create()).status_code == 201
+        assert query(service.url, "SELECT name FROM items") == [("an item",)]
+        assert await running.is_idle()
 
 
 @pytest.mark.parametrize("late", ["", "/late"], ids=["flush", "commit"])
@@ -298,17 +314,12 @@ async def cancelled(running: Running, delay: float, method: str, path: str) -> N
 async def test_connections_are_closed_at_the_end(service: Service) -> None:
     async with service.run(size=2) as running:
         await running.connect()
-        sizes = [engine.pool.checkedin() for engine in engines(running)]
+        sizes = [pool.checkedin() for pool in running.pools]
         assert sizes == ([1, 2] if service.database == "sqlite" else [2, 2])
     # Disposing of an engine gives it a new pool.
-    assert [engine.pool.checkedin() for engine in engines(running)] == [0, 0]
+    assert [pool.checkedin() for pool in running.pools] == [0, 0]
     if service.database != "sqlite":
         assert await ended(service)
-
-
-def engines(running: Running) -> list[Any]:
-    database = running.database
-    return [made.kw["bind"].sync_engine for made in (database.sessions, database.read_sessions)]
 
 
 async def ended(service: Service) -> bool:
