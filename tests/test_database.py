@@ -393,17 +393,39 @@ async def test_a_lock_of_another_process_is_an_outage_for_writers_only(service: 
         assert (await running.create()).status_code == 201
 
 
+NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000)"
+
+
 @on("sqlite")
 async def test_a_long_statement_ends_when_it_is_cancelled(service: Service) -> None:
-    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000)"
     async with service.run() as running:
         await running.connect()
         for statement in (
-            f"{numbers} SELECT count(*) FROM n",
-            f"{numbers} INSERT INTO items (name) SELECT i FROM n RETURNING id",
+            f"{NUMBERS} SELECT count(*) FROM n",
+            f"{NUMBERS} INSERT INTO items (name) SELECT i FROM n RETURNING id",
         ):
             await stopped(running, statement, 0.1)
             assert_unlocked(service)
+
+
+@on("sqlite")
+async def test_a_long_statement_ends_that_had_not_begun(service: Service) -> None:
+    async with service.run() as running:
+
+        async def count() -> None:
+            async with running.engines[1].connect() as connection:
+                raw: Any = await connection.get_raw_connection()
+                # Its thread is busy with something else, and comes to the statement too late.
+                raw.driver_connection._tx.put_nowait((None, lambda: time.sleep(0.2)))
+                await connection.execute(text(f"{NUMBERS} SELECT count(*) FROM n"))
+
+        await running.connect()
+        task = asyncio.create_task(count())
+        await asyncio.sleep(0.1)
+        task.cancel()
+        async with asyncio.timeout(1):
+            await asyncio.gather(task, return_exceptions=True)
+        assert await running.is_idle()
 
 
 @on("sqlite")
