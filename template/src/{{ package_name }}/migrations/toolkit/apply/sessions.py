@@ -55,8 +55,9 @@ _ROW_LOCKS_OF_MARIADB = """
 """
 _OLDER_TRANSACTIONS = """
     SELECT trx_mysql_thread_id FROM information_schema.innodb_trx
-    WHERE trx_mysql_thread_id <> {id} AND trx_mysql_thread_id <> 0
-        AND CONVERT_TZ(trx_started, 'SYSTEM', '+00:00') <= UTC_TIMESTAMP() - INTERVAL {time} SECOND
+    JOIN information_schema.processlist ON id = trx_mysql_thread_id AND db = DATABASE()
+    WHERE id <> {id} AND CONVERT_TZ(trx_started, 'SYSTEM', '+00:00')
+        <= UTC_TIMESTAMP() - INTERVAL {time} SECOND
 """
 
 
