@@ -22,6 +22,8 @@ from ..projects import Project
 from ..servers import driver_url
 from .launcher import Ended, Job
 
+#: A migration that takes longer, in seconds, will never end.
+PATIENCE = 180
 LAUNCHER = Path(__file__).with_name("launcher.py")
 # Alembic's own env.py, to compare with.
 PLAIN = """
@@ -82,7 +84,7 @@ class Lab:
 
     def launch(self, jobs: list[Job]) -> list[list[Ended]]:
         """One job after the other."""
-        return [self.launcher.start(job).result() for job in jobs]
+        return [self.launcher.start(job).result(PATIENCE) for job in jobs]
 
 
 class Launcher:
@@ -117,7 +119,10 @@ class Launcher:
     def close(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait()
+        try:
+            self._process.wait(1)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
         self._reader.join()
 
     def _read(self) -> None:
@@ -141,7 +146,7 @@ class Running:
         return self._future.done()
 
     def result(self) -> Ended:
-        [ended] = self._future.result()
+        [ended] = self._future.result(PATIENCE)
         return ended
 
 
