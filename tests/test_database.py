@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from .databases import execute, query
@@ -410,22 +410,16 @@ async def test_a_long_statement_ends_when_it_is_cancelled(service: Service) -> N
 
 @on("sqlite")
 async def test_a_long_statement_ends_that_had_not_begun(service: Service) -> None:
+    def be_busy(connection: Connection, *_: object) -> None:
+        """Its thread comes to the statement when that was cancelled long ago."""
+        driver: Any = connection.connection.driver_connection
+        driver._tx.put_nowait((None, lambda: time.sleep(0.2)))
+
     async with service.run() as running:
-
-        async def count() -> None:
-            async with running.engines[1].connect() as connection:
-                raw: Any = await connection.get_raw_connection()
-                # Its thread is busy with something else, and comes to the statement too late.
-                raw.driver_connection._tx.put_nowait((None, lambda: time.sleep(0.2)))
-                await connection.execute(text(f"{NUMBERS} SELECT count(*) FROM n"))
-
         await running.connect()
-        task = asyncio.create_task(count())
-        await asyncio.sleep(0.1)
-        task.cancel()
-        async with asyncio.timeout(1):
-            await asyncio.gather(task, return_exceptions=True)
-        assert await running.is_idle()
+        event.listen(running.engines[0].sync_engine, "before_cursor_execute", be_busy)
+        await stopped(running, f"{NUMBERS} SELECT count(*) FROM n", 0.1)
+        assert_unlocked(service)
 
 
 @on("sqlite")
