@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, MigrationInfo
-from alembic.script import Script
+from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionMap
 from sqlalchemy.schema import CreateTable
 
@@ -91,11 +91,30 @@ def _create_history_within(ctx: MigrationContext) -> None:
 
 def applied(connection: sa.Connection) -> set[str]:
     """The revisions of whatever release that were applied and not undone."""
+    last = _last_of_each(connection)
+    return {revision for revision, row in last.items() if row.direction in APPLIED}
+
+
+def edited(connection: sa.Connection, script: ScriptDirectory) -> tuple[str, ...]:
+    """The revisions whose file does something else than when it was run; oldest first.
+
+    One that was stamped afterwards is as it should be: somebody has said so.
+    """
+    last = _last_of_each(connection)
+    run = {revision: row for revision, row in last.items() if row.direction == "upgrade"}
+    return tuple(
+        found.revision
+        for found in reversed(list(script.walk_revisions()))
+        if found.revision in run and run[found.revision].digest != digest(found.path)
+    )
+
+
+def _last_of_each(connection: sa.Connection) -> dict[str, sa.Row[Any]]:
+    """The last row of each revision."""
     if not sa.inspect(connection).has_table(HISTORY.name):
-        return set()
-    query = sa.select(HISTORY.c.revision, HISTORY.c.direction).order_by(HISTORY.c.id)
-    last = {row.revision: row.direction for row in connection.execute(query)}
-    return {revision for revision, direction in last.items() if direction in APPLIED}
+        return {}
+    rows = connection.execute(sa.select(HISTORY).order_by(HISTORY.c.id))
+    return {row.revision: row for row in rows}
 
 
 def digest(path: str) -> str:
