@@ -17,7 +17,7 @@ from alembic.util import CommandError
 from . import DISTRIBUTION, features, log
 from .config import Settings, load_settings
 from .database import open_database
-from .migrations.toolkit.commands import DatabaseCommands
+from .migrations.toolkit.commands import Command, DatabaseCommands
 from .migrations.toolkit.connection import look
 from .migrations.toolkit.status import status
 
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if argv is None else list(argv)
     if arguments[:1] == ["db"]:
         commands = DatabaseCommands(f"{DISTRIBUTION} db")
-        commands.register_command(seed, ["seed"])
+        commands.register(SEED)
         commands.main(arguments[1:])
     else:
         serve(_parser().parse_args(arguments))
@@ -109,7 +109,6 @@ def serve(options: Namespace) -> None:
 
 
 def seed(config: Config) -> None:
-    """Add the features' example rows, in development."""
     settings = load_settings()
     if not settings.development:
         raise CommandError("Example rows are for development: set ENVIRONMENT=development.")
@@ -119,6 +118,9 @@ def seed(config: Config) -> None:
         raise CommandError(f"{reason} Run `{DISTRIBUTION} db upgrade` first.")
     asyncio.run(_add_examples(settings))
     config.print_stdout("The example rows are there.")
+
+
+SEED = Command(seed, "every day", "add the features' example rows, in development", ["seed"])
 
 
 async def _add_examples(settings: Settings) -> None:

@@ -1,14 +1,14 @@
 """`db`: Alembic's commands under their own names, in a checkout and from an installed wheel."""
 
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
-from inspect import getdoc
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from alembic import __version__, command
-from alembic.config import CommandFunction, CommandLine, Config
+from alembic.config import CommandLine, Config
 from alembic.util import CommandError
 
 from ...config import PROJECT
@@ -16,24 +16,106 @@ from .apply.migrate import seconds
 from .config import LOCATION, alembic_config
 from .environment import refuse_ini
 
-#: Every command of Alembic, the ones for every day first, with examples for its help.
-COMMANDS: dict[Callable[..., Any], list[str]] = {
-    command.upgrade: ["upgrade", "upgrade +1", "upgrade 27c6", "upgrade head --sql > upgrade.sql"],
-    command.downgrade: ["downgrade -1", "downgrade base", "downgrade head:base --sql > undo.sql"],
-    command.revision: ['revision --autogenerate -m "add email"', 'revision -m "fill email"'],
-    command.check: ["check"],
-    command.current: ["current", "current --check-heads"],
-    command.history: ["history", "history --indicate-current", "history -r -3:current"],
-    command.heads: ["heads"],
-    command.show: ["show head", "show 27c6"],
-    command.merge: ['merge heads -m "merge email and orders"'],
-    command.branches: ["branches"],
-    command.edit: ["edit head"],
-    command.stamp: ["stamp head", "stamp 27c6"],
-    command.ensure_version: ["ensure_version"],
-    command.list_templates: ["list_templates"],
-    command.init: [],
-}
+Group = Literal["every day", "team", "rare"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the help says of one."""
+
+    function: Callable[..., Any]
+    group: Group
+    summary: str
+    examples: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+
+#: Every command of Alembic.
+COMMANDS = [
+    Command(
+        command.upgrade,
+        "every day",
+        "bring the database to the newest revision, or to another",
+        ["upgrade", "upgrade +1", "upgrade 27c6", "upgrade head --sql > upgrade.sql"],
+    ),
+    Command(
+        command.downgrade,
+        "every day",
+        "bring the database back to an earlier revision",
+        ["downgrade -1", "downgrade base", "downgrade head:base --sql > undo.sql"],
+    ),
+    Command(
+        command.revision,
+        "every day",
+        "write a new migration, with --autogenerate from the models",
+        ['revision --autogenerate -m "add email"', 'revision -m "fill email"'],
+    ),
+    Command(
+        command.check,
+        "every day",
+        "see whether the models lack a migration",
+        ["check"],
+    ),
+    Command(
+        command.current,
+        "every day",
+        "show the revision that the database is at",
+        ["current", "current --check-heads"],
+    ),
+    Command(
+        command.history,
+        "every day",
+        "list the migrations, newest first",
+        ["history", "history --indicate-current", "history -r -3:current"],
+    ),
+    Command(
+        command.show,
+        "team",
+        "show one migration, its file and its place",
+        ["show head", "show 27c6"],
+    ),
+    Command(
+        command.heads,
+        "team",
+        "list the migrations that no other follows: more than one must be merged",
+        ["heads"],
+    ),
+    Command(
+        command.branches,
+        "team",
+        "list the migrations that more than one follows",
+        ["branches"],
+    ),
+    Command(
+        command.merge,
+        "team",
+        "write a migration that follows several",
+        ['merge heads -m "merge email and orders"'],
+    ),
+    Command(
+        command.stamp,
+        "rare",
+        "say where the database is, and migrate nothing",
+        ["stamp head", "stamp 27c6"],
+    ),
+    Command(command.edit, "rare", "open a migration in $EDITOR", ["edit head"]),
+    Command(
+        command.ensure_version,
+        "rare",
+        "make the table that holds the revision",
+        ["ensure_version"],
+    ),
+    Command(
+        command.list_templates,
+        "rare",
+        "list Alembic's templates for new projects",
+        ["list_templates"],
+    ),
+    Command(command.init, "rare", "none: this project is set up"),
+]
 CHANGE_DATABASE = {command.upgrade, command.downgrade, command.stamp}
 WRITE_FILES = {command.revision, command.merge, command.edit}
 
@@ -50,9 +132,10 @@ class DatabaseCommands(CommandLine):
 
     def _generate_args(self, prog: str | None) -> None:
         """Without Alembic's options for a configuration file, which is always this project's."""
+        self._listed: dict[Group, list[Command]] = {group: [] for group in get_args(Group)}
         self.parser = ArgumentParser(
             prog=prog,
-            description="Migrate the database: Alembic's commands, for this service.",
+            usage=f"{prog} [options] <command> ...",
             epilog=f"examples:\n  {prog} upgrade\n  {prog} revision --help\n\n"
             "https://alembic.sqlalchemy.org/en/latest/tutorial.html explains each command.",
             formatter_class=RawDescriptionHelpFormatter,
@@ -61,20 +144,22 @@ class DatabaseCommands(CommandLine):
         self.parser.add_argument("-x", action="append", help="an argument for env.py: -x key=value")
         self.parser.add_argument("--raiseerr", action="store_true", help="show where errors arise")
         self.parser.add_argument("-q", "--quiet", action="store_true", help="write less")
+        # argparse knows no groups of commands: the description lists them.
         self.subparsers = self.parser.add_subparsers(
-            title="commands", metavar="<command>", required=True
+            prog=prog, help=SUPPRESS, metavar="<command>", required=True
         )
-        for function, examples in COMMANDS.items():
-            self.register_command(function, examples)
+        for known in COMMANDS:
+            self.register(known)
 
-    def register_command(self, fn: CommandFunction, examples: Sequence[str] = ()) -> None:
-        super().register_command(fn)
-        parser = self.subparsers.choices[fn.__name__]
+    def register(self, new: Command) -> None:
+        self._listed[new.group].append(new)
+        self.register_command(new.function)
+        parser = self.subparsers.choices[new.name]
         parser.formatter_class = RawDescriptionHelpFormatter
-        parser.description = (getdoc(fn) or "").partition("\n\n")[0]
-        lines = [f"  {self.parser.prog} {example}" for example in examples]
+        parser.description = f"{new.summary[0].upper()}{new.summary[1:]}."
+        lines = [f"  {self.parser.prog} {example}" for example in new.examples]
         parser.epilog = "\n".join(["examples:", *lines]) if lines else None
-        if fn in CHANGE_DATABASE:
+        if new.function in CHANGE_DATABASE:
             parser.add_argument(
                 "--lock-wait",
                 type=seconds,
@@ -83,8 +168,16 @@ class DatabaseCommands(CommandLine):
             )
 
     def main(self, argv: Sequence[str] | None = None) -> None:
+        self.parser.description = self._overview()
         options = self.parser.parse_args(argv)
         self.run_cmd(alembic_config(cmd_opts=options, stdout=sys.stdout), options)
+
+    def _overview(self) -> str:
+        lines = ["Migrate the database: Alembic's commands, for this service."]
+        for group, commands in self._listed.items():
+            lines += ["", f"{group}:"]
+            lines += [f"  {each.name:<16}{each.summary}" for each in commands]
+        return "\n".join(lines)
 
     def run_cmd(self, config: Config, options: Namespace) -> None:
         wants_traceback, options.raiseerr = options.raiseerr, True
