@@ -100,3 +100,21 @@ def login(database: str, url: str) -> Iterator[str]:
         execute(url, f"DROP OWNED BY {user}")
     for account in accounts:
         execute(url, f"DROP USER {account}")
+
+
+LOADED = """
+import sys
+from my_service.cli import main
+main(["db", "upgrade"])
+print([name for name in ("fastapi", "structlog", "uvicorn") if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_nothing_to_do_is_quickly_seen(render: Render, database_url: str) -> None:
+    """Each replica asks when it starts: what only the service needs is not loaded for it."""
+    project = render().install()
+    project.run("alembic", "upgrade", "head", url=database_url)
+    done = project.run("python", "-c", LOADED, url=database_url)
+    assert "Nothing to do" in done.stderr
+    assert done.stdout == "[]\n"

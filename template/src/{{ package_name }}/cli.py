@@ -1,4 +1,7 @@
-"""The command line: `serve` runs the service, `db` looks after its database."""
+"""The command line: `serve` runs the service, `db` looks after its database.
+
+Each imports for itself what the other does not need.
+"""
 
 import asyncio
 import signal
@@ -9,14 +12,12 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-import uvicorn
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from . import DISTRIBUTION, features, log
+from . import DISTRIBUTION, features
 from .config import Settings, load_settings
-from .database import open_database
 from .migrations.toolkit.commands import Command, DatabaseCommands
 from .migrations.toolkit.connection import look
 from .migrations.toolkit.status import status
@@ -83,6 +84,10 @@ def _number(least: int, most: int) -> Callable[[str], int]:
 
 
 def serve(options: Namespace) -> None:
+    import uvicorn
+
+    from . import log
+
     # Here, not in the server: it would show a traceback, and try again with several workers.
     settings = load_settings()
     log.configure(settings)
@@ -124,6 +129,8 @@ SEED = Command(seed, "every day", "add the features' example rows, in developmen
 
 
 async def _add_examples(settings: Settings) -> None:
+    from .database import open_database
+
     features.load_models()
     async with (
         open_database(settings.database_url, 1) as database,

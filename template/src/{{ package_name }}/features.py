@@ -1,27 +1,32 @@
-"""Find the features: every folder beside this file that has a models.py or a router.py."""
+"""Find the features: every folder beside this file that has a models.py or a router.py.
+
+What they need is imported with them: a command that needs no feature does not wait for it.
+"""
 
 from collections.abc import Awaitable, Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from fastapi import APIRouter
-from sqlalchemy import MetaData
-from sqlalchemy.ext.asyncio import AsyncSession
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+    from sqlalchemy import MetaData
+    from sqlalchemy.ext.asyncio import AsyncSession
 
-from .database import Base
-
-AddExamples = Callable[[AsyncSession], Awaitable[None]]
+AddExamples = Callable[["AsyncSession"], Awaitable[None]]
 
 
-def load_models() -> MetaData:
+def load_models() -> "MetaData":
     """Every feature's tables."""
+    from .database import Base
+
     for _ in _modules("models"):
         pass
     return Base.metadata
 
 
-def routers() -> list[APIRouter]:
+def routers() -> "list[APIRouter]":
     load_models()  # A relationship may name a class of a feature without a router.
     return [module.router for module in _modules("router")]
 

@@ -22,8 +22,13 @@ logger = logging.getLogger(__name__)
 Options = dict[str, Any]
 
 
-def run(settings: Settings, *, target_metadata: MetaData, **options: Any) -> None:
-    """The options are those of `context.configure`, and win over the ones given here."""
+def run(
+    settings: Settings, *, target_metadata: MetaData | Callable[[], MetaData], **options: Any
+) -> None:
+    """The options are those of `context.configure`, and win over the ones given here.
+
+    A function that loads the tables is called only when something needs them.
+    """
     refuse_ini(context.config.config_file_name)
     url: URL = context.config.attributes.get("url") or settings.migration_url
     connection: Connection | None = context.config.attributes.get("connection")
@@ -51,7 +56,8 @@ def _change(url: URL, options: Options, patience: migrate.Patience) -> None:
     """Look first, without a lock: often there is nothing to do."""
     recorder = Recorder()
     with look(url) as connection:
-        context.configure(connection=connection, **_with_ours(options, recorder))
+        without_tables = options | {"target_metadata": None}
+        context.configure(connection=connection, **_with_ours(without_tables, recorder))
         plan = migrate.Plan(context.get_context())
         if plan.is_empty:
             migrate.refuse_unfinished(connection, plan)
@@ -61,6 +67,7 @@ def _change(url: URL, options: Options, patience: migrate.Patience) -> None:
             if plan.is_empty:
                 logger.info("Nothing to do: the database is at %s.", plan.place)
                 return
+            options = _with_tables(options)
             with server.turn(connection, wait=patience.wait) as migrating:
                 ours = _with_ours(options, recorder, plan.applied)
                 context.configure(connection=migrating, fn=plan, **ours)
@@ -69,7 +76,7 @@ def _change(url: URL, options: Options, patience: migrate.Patience) -> None:
 
 def _run_on(connection: Connection, options: Options) -> None:
     """For commands that only look, and for a connection, and a transaction, of the caller's."""
-    options = _with_ours(options, Recorder())
+    options = _with_ours(_with_tables(options), Recorder())
     context.configure(connection=connection, dont_mutate=not _changes(), **options)
     with _progress(), context.begin_transaction():
         if _changes() and not TRANSACTIONAL_DDL:
@@ -81,7 +88,8 @@ def _run_on(connection: Connection, options: Options) -> None:
 
 def _write_sql(url: URL, options: Options) -> None:
     options = {"literal_binds": True, "dialect_opts": {"paramstyle": "named"}} | options
-    context.configure(dialect_name=url.get_backend_name(), **_with_ours(options, Recorder()))
+    options = _with_ours(_with_tables(options), Recorder())
+    context.configure(dialect_name=url.get_backend_name(), **options)
     with _progress(), context.begin_transaction():
         context.run_migrations()
 
@@ -104,6 +112,11 @@ def _options(backend: str) -> Options:
             "render_as_batch": True,
         }
     return options
+
+
+def _with_tables(options: Options) -> Options:
+    tables = options["target_metadata"]
+    return options | {"target_metadata": tables() if callable(tables) else tables}
 
 
 def _with_ours(options: Options, *on_version_apply: Callable[..., None]) -> Options:
