@@ -76,6 +76,7 @@ def create_engines(url: URL, size: int, **options: Any) -> tuple[AsyncEngine, As
         "pool_size": size,
         "max_overflow": 0,
         "pool_reset_on_return": None,
+        "hide_parameters": True,
     }
     writer = create_async_engine(url, **options)
     options |= {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
@@ -150,7 +151,8 @@ def create_migration_engine(url: URL, **options: Any) -> Engine:
     """An engine for migrations, which need no concurrency and no pool."""
     url, connect = connection_arguments(url)
     url = url.set(drivername=f"{url.get_backend_name()}+pymysql")
-    engine = create_engine(url, poolclass=NullPool, connect_args=connect, **options)
+    options |= {"poolclass": NullPool, "connect_args": connect, "hide_parameters": True}
+    engine = create_engine(url, **options)
     event.listen(engine, "connect", set_up)
     if url.database:
         event.listen(engine, "connect", require_utf8mb4)
@@ -175,22 +177,33 @@ MYSQL = ("MYSQL", "MYSQL_ALLOW_EMPTY_PASSWORD", "mysql:9")
 MARIADB = ("MARIADB", "MARIADB_ALLOW_EMPTY_ROOT_PASSWORD", "mariadb:12")
 
 
+def may_pass(error: DBAPIError) -> bool:
+    """Whether there may be a connection later: the server starts, or has too many."""
+    return _code(error) in PASSES
+
+
+def reason(error: DBAPIError) -> str:
+    """The server's words."""
+    return str(error.orig.args[-1] if error.orig and error.orig.args else error.orig)
+
+
 def explain(error: DBAPIError, url: URL) -> str:
     """Why there is no connection, and what to do about it."""
     where = f"{url.host or 'localhost'}:{url.port or 3306}"
-    reason = error.orig.args[-1] if error.orig else error
+    why = reason(error)
+    if _code(error) in FULL:
+        advice = "Try again later, or with `db upgrade --wait 60`."
+        return f"The server at {where} refuses: {why}. {advice}"
     if _code(error) not in PASSES:
-        return (
-            f"The server at {where} refuses: {reason}."
-            " Correct DATABASE_URL, or create what is missing."
-        )
+        advice = "Correct DATABASE_URL, or create what is missing."
+        return f"The server at {where} refuses: {why}. {advice}"
     kind, empty, image = MARIADB if url.drivername == "mariadb" else MYSQL
     start = (
         f"docker run -d -p 127.0.0.1:{url.port or 3306}:3306 -e {empty}=1"
         f" -e {kind}_DATABASE={url.database} {image}"
     )
     return (
-        f"The server does not answer at {where} ({reason})."
+        f"The server does not answer at {where} ({why})."
         f" Correct DATABASE_URL, or start one; for development: {start}"
     )
 
@@ -223,7 +236,9 @@ def is_closed(connection: Any) -> bool:
     return broken
 
 
-PASSES = {1040, 1053, 1077, 1152, 1205, 1213, 2002, 2003, 2006, 2013, 4031}
+# There are too many connections, or the server is about to stop.
+FULL = {1040, 1053, 1203, 1226}
+PASSES = FULL | {1077, 1152, 1205, 1213, 2002, 2003, 2006, 2013, 4031}
 # The server refuses the user, their password, the database, or a connection without TLS.
 REFUSES = {1044, 1045, 1049, 1130, 3159}
 

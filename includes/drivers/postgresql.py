@@ -1,5 +1,6 @@
 """PostgreSQL through psycopg 3: the one module that knows which database this service uses."""
 
+import re
 from pathlib import Path
 from select import POLLIN, poll
 from typing import Any
@@ -60,7 +61,7 @@ def parse_url(value: Any, _: Path) -> URL:
 
 def create_engines(url: URL, size: int, **options: Any) -> tuple[AsyncEngine, AsyncEngine]:
     url = url.set(drivername="postgresql+psycopg")
-    options |= {"pool_size": size, "max_overflow": 0}
+    options |= {"pool_size": size, "max_overflow": 0, "hide_parameters": True}
     read_only = CONNECT | {"async_creator_fn": connect_read_only}
     return (
         create_async_engine(url, connect_args=CONNECT, **options),
@@ -92,24 +93,43 @@ def create_migration_engine(url: URL, **options: Any) -> Engine:
     """An engine for migrations, which need no concurrency and no pool."""
     url = url.set(drivername="postgresql+psycopg")
     named = CONNECT | {"fallback_application_name": f"{DISTRIBUTION} db"}
-    return create_engine(url, poolclass=NullPool, connect_args=named, **options)
+    options |= {"poolclass": NullPool, "connect_args": named, "hide_parameters": True}
+    return create_engine(url, **options)
+
+
+# libpq does not tell the code of a refusal; in another language it is waited for in vain.
+IN_VAIN = re.compile(
+    "authentication|does not exist|no such|no pg_hba|no password|permitted|permission|certificate"
+    "|SSL|supported"
+)
+
+
+def may_pass(error: DBAPIError) -> bool:
+    """Whether there may be a connection later: the server starts, or has too many."""
+    is_operational = isinstance(error.orig, errors.OperationalError)
+    return is_operational and not IN_VAIN.search(reason(error))
+
+
+def reason(error: DBAPIError) -> str:
+    """The server's words, without the lines that quote a row."""
+    return str(error.orig).partition("\n")[0].rpartition(" failed: ")[2]
 
 
 def explain(error: DBAPIError, url: URL) -> str:
     """Why there is no connection, and what to do about it."""
     where = f"{url.host or 'localhost'}:{url.port or 5432}"
-    reason = str(error.orig).partition("\n")[0].rpartition(" failed: ")[2]
-    if reason.startswith("FATAL:"):
-        return (
-            f"PostgreSQL at {where} refuses: {reason.removeprefix('FATAL:').strip()}."
-            " Correct DATABASE_URL, or create what is missing."
-        )
+    why = reason(error)
+    if why.startswith("FATAL:") or not may_pass(error):
+        advice = "Correct DATABASE_URL, or create what is missing."
+        if may_pass(error):
+            advice = "Try again later, or with `db upgrade --wait 60`."
+        return f"PostgreSQL at {where} refuses: {why.removeprefix('FATAL:').strip()}. {advice}"
     start = (
         f"docker run -d -p 127.0.0.1:{url.port or 5432}:5432 -e POSTGRES_HOST_AUTH_METHOD=trust"
         f" -e POSTGRES_DB={url.database} postgres:18"
     )
     return (
-        f"PostgreSQL does not answer at {where} ({reason})."
+        f"PostgreSQL does not answer at {where} ({why})."
         f" Correct DATABASE_URL, or start a server; for development: {start}"
     )
 

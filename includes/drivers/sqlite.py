@@ -45,6 +45,7 @@ def create_engines(url: URL, size: int, **options: Any) -> tuple[AsyncEngine, As
         "connect_args": CONNECT | {"factory": FileConnection},
         "max_overflow": 0,
         "pool_reset_on_return": None,
+        "hide_parameters": True,
     }
     # SQLite has one writer at a time. A pool of one queues ours fairly; SQLite's own waiting
     # is a lottery.
@@ -128,7 +129,8 @@ def run(connection: Any, *statements: str) -> None:
 
 def create_migration_engine(url: URL, **options: Any) -> Engine:
     """An engine for migrations, each of which is one transaction that holds the write lock."""
-    engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT, **options)
+    options |= {"poolclass": NullPool, "connect_args": CONNECT, "hide_parameters": True}
+    engine = create_engine(url, **options)
     event.listen(engine, "connect", set_up_migrations)
     event.listen(engine, "begin", begin_migrations)
     return engine
@@ -153,6 +155,16 @@ def begin_migrations(connection: Connection) -> None:
         return
     read_only = connection.get_execution_options().get("read_only")
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def may_pass(error: DBAPIError) -> bool:
+    """Whether the file may be opened later: there is no server that has to start."""
+    return False
+
+
+def reason(error: DBAPIError) -> str:
+    """SQLite's words."""
+    return str(error.orig)
 
 
 def explain(error: DBAPIError, url: URL) -> str:

@@ -12,7 +12,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from .journal.entries import unfinished_revision
+from .journal.entries import last_that_stays, unfinished_revision
 from .journal.journal import Journal
 from .journal.verdict import Resume
 from .journal.wire import code
@@ -89,6 +89,17 @@ def applying(context: MigrationContext, step: MigrationInfo) -> AbstractContextM
 
 def finish(connection: Connection) -> None:
     """Each migration has been committed by itself."""
+
+
+def what_stays(connection: Connection) -> str:
+    """Of a migration that has failed."""
+    last = last_that_stays(connection)
+    if last is None:
+        return "Nothing of it stays."
+    return (
+        f"What it did up to and with `{last[:300]}` stays, and the next run goes on from there:"
+        " leave the file as it is up to there."
+    )
 
 
 def is_lock_conflict(error: DBAPIError) -> bool:

@@ -143,6 +143,13 @@ def finish(connection: Connection) -> None:
     """Each migration has been committed by itself."""
 
 
+def what_stays(connection: Connection) -> str:
+    """Of a migration that has failed."""
+    if concurrently.unfinished(connection) is None:
+        return "Nothing of it stays."
+    return "What it did outside a transaction stays, and the next run takes that into account."
+
+
 def is_lock_conflict(error: DBAPIError) -> bool:
     return isinstance(error.orig, (errors.LockNotAvailable, errors.DeadlockDetected))
 

@@ -150,6 +150,11 @@ def _driver(connection: Connection) -> sqlite3.Connection:
     return cast(sqlite3.Connection, connection.connection.driver_connection)
 
 
+def what_stays(connection: Connection) -> str:
+    """Of a command that has failed."""
+    return "Nothing stays of what this command did."
+
+
 def is_lock_conflict(error: DBAPIError) -> bool:
     """Never: who has the turn has the only lock."""
     return False

@@ -59,6 +59,12 @@ class PrivateServer:
         self._process.communicate()
         self.start()
 
+    def ask_for_passwords(self, user: str) -> None:
+        """Of this user; the others need none."""
+        rules = self._data / "pg_hba.conf"
+        rules.write_text(f"host all {user} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+        query(self.url, "SELECT pg_reload_conf()")
+
     def close(self) -> None:
         self._process.communicate()
         shutil.rmtree(self._data)

@@ -161,6 +161,12 @@ class DatabaseCommands(CommandLine):
         parser.epilog = "\n".join(["examples:", *lines]) if lines else None
         if new.function in CHANGE_DATABASE:
             parser.add_argument(
+                "--wait",
+                type=seconds,
+                metavar="SECONDS",
+                help="how long to wait for a server that is not there yet",
+            )
+            parser.add_argument(
                 "--lock-wait",
                 type=seconds,
                 metavar="SECONDS",

@@ -1,5 +1,7 @@
 """The connection that migrates."""
 
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,18 +9,31 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from ...driver import create_migration_engine, explain
+from ...driver import create_migration_engine, explain, may_pass, reason
+
+logger = logging.getLogger(__name__)
+
+#: Between two attempts, in seconds.
+POLL = 0.5
 
 
 @contextmanager
-def look(url: URL) -> Iterator[Connection]:
-    """A connection that waits for nobody, and until further notice only reads."""
-    with connect(create_migration_engine(url)) as connection:
+def look(url: URL, *, wait: float = 0) -> Iterator[Connection]:
+    """A connection that waits for no lock, and until further notice only reads."""
+    with connect(create_migration_engine(url), wait=wait) as connection:
         yield connection.execution_options(read_only=True)
 
 
-def connect(engine: Engine) -> Connection:
-    try:
-        return engine.connect()
-    except DBAPIError as error:
-        raise CommandError(explain(error, engine.url)) from None
+def connect(engine: Engine, *, wait: float = 0) -> Connection:
+    """Wait for a server that may be there later, and not for one that refuses."""
+    deadline, told = time.monotonic() + wait, False
+    while True:
+        try:
+            return engine.connect()
+        except DBAPIError as error:
+            if time.monotonic() >= deadline or not may_pass(error):
+                raise CommandError(explain(error, engine.url)) from None
+            if not told:
+                logger.warning("Waiting up to %g s for the database: %s.", wait, reason(error))
+        told = True
+        time.sleep(POLL)

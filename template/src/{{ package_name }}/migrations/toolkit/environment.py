@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, MetaData
 from ...config import Settings
 from ...driver import TRANSACTIONAL_DDL
 from . import autogenerate, progress
-from .apply import migrate, server
+from .apply import failure, migrate, server
 from .connection import look
 from .history import Recorder, create_history
 
@@ -38,7 +38,7 @@ def run(
     elif connection is not None:
         _run_on(connection, options)
     elif _changes():
-        _change(url, options, _patience(settings))
+        _change(url, options, settings)
     else:
         with look(url) as connection:
             _run_on(connection, options)
@@ -52,25 +52,26 @@ def refuse_ini(name: str | None) -> None:
         )
 
 
-def _change(url: URL, options: Options, patience: migrate.Patience) -> None:
+def _change(url: URL, options: Options, settings: Settings) -> None:
     """Look first, without a lock: often there is nothing to do."""
-    recorder = Recorder()
-    with look(url) as connection:
+    recorder, patience = Recorder(), _patience(settings)
+    wait = _seconds("wait", default=0)
+    with _progress() as progress, look(url, wait=wait) as connection:
         without_tables = options | {"target_metadata": None}
         context.configure(connection=connection, **_with_ours(without_tables, recorder))
-        plan = migrate.Plan(context.get_context())
+        plan = migrate.Plan(context.get_context(), progress)
         if plan.is_empty:
             migrate.refuse_unfinished(connection, plan)
         connection.rollback()
         connection.execution_options(read_only=False)
-        with _progress():
-            if plan.is_empty:
-                logger.info("Nothing to do: the database is at %s.", plan.place)
-                return
-            options = _with_tables(options)
-            with server.turn(connection, wait=patience.wait) as migrating:
-                ours = _with_ours(options, recorder, plan.applied)
-                context.configure(connection=migrating, fn=plan, **ours)
+        if plan.is_empty:
+            logger.info("Nothing to do: the database is at %s.", plan.place)
+            return
+        options = _with_tables(options)
+        with server.turn(connection, wait=patience.wait) as migrating:
+            ours = _with_ours(options, recorder, plan.applied)
+            context.configure(connection=migrating, fn=plan, **ours)
+            with failure.explained(migrating, plan):
                 migrate.run(migrating, plan, recorder, patience)
 
 
@@ -161,19 +162,25 @@ def _changes() -> bool:
 
 
 def _patience(settings: Settings) -> migrate.Patience:
-    wait: float | None = getattr(context.config.cmd_opts, "lock_wait", None)
-    given = context.get_x_argument(as_dictionary=True).get("lock-wait")
-    if wait is None and given is not None:
-        try:
-            wait = migrate.seconds(given)
-        except ValueError:
-            raise CommandError(f"-x lock-wait={given}: this is not a number of seconds.") from None
-    if wait is None:
-        wait = settings.migration_lock_wait
+    wait = _seconds("lock-wait", default=settings.migration_lock_wait)
     return migrate.Patience(wait, settings.migration_lock_timeout)
 
 
-def _progress() -> AbstractContextManager[None]:
-    """Only for a command line: who calls from Python has a logging of their own."""
+def _seconds(name: str, *, default: float) -> float:
+    """From `db upgrade --name 60`, or from `alembic -x name=60 upgrade head`."""
+    option: float | None = getattr(context.config.cmd_opts, name.replace("-", "_"), None)
+    if option is not None:
+        return option
+    given = context.get_x_argument(as_dictionary=True).get(name)
+    if given is None:
+        return default
+    try:
+        return migrate.seconds(given)
+    except ValueError:
+        raise CommandError(f"-x {name}={given}: this is not a number of seconds.") from None
+
+
+def _progress() -> AbstractContextManager[progress.Progress]:
+    """Shown only to a command line: who calls from Python has a logging of their own."""
     options = context.config.cmd_opts
-    return progress.shown() if options and not options.quiet else nullcontext()
+    return progress.shown() if options and not options.quiet else nullcontext(progress.Progress())

@@ -1,24 +1,90 @@
-"""Alembic's progress for whoever sits before it, where no ini file says how to log."""
+"""What is shown of a command while it works, where no ini file says how to log."""
 
 import logging
+import os
+import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event, Thread
 
-# Not all of Alembic's: what it says of its set-up is noise.
-NAMES = ("alembic.runtime.migration", "alembic.autogenerate", __package__)
-LOGGERS = [logging.getLogger(name) for name in NAMES]
+logger = logging.getLogger(__name__)
+
+# Not what Alembic says of its set-up.
+LOGGERS = [logging.getLogger(name) for name in ("alembic.autogenerate", __package__)]
+
+#: How often it is said that a migration still runs, in seconds: in a log, and on a terminal.
+INTERVAL = 10
+INTERVAL_ON_TERMINAL = 1
+CLEAR_LINE = "\r\x1b[K"
+
+
+class Progress:
+    """The migration under way."""
+
+    def __init__(self) -> None:
+        self._running: tuple[int, int, object, float] | None = None
+
+    @contextmanager
+    def running(self, number: int, count: int, step: object) -> Iterator[None]:
+        logger.info("Running %d of %d: %s", number, count, step)
+        self._running = (number, count, step, time.monotonic())
+        try:
+            yield
+        finally:
+            self._running = None
+
+    def say(self) -> None:
+        if self._running:
+            number, count, step, begun = self._running
+            seconds = time.monotonic() - begun
+            logger.info("Running %d of %d for %.0f s: %s", number, count, seconds, step)
 
 
 @contextmanager
-def shown() -> Iterator[None]:
+def shown() -> Iterator[Progress]:
     """On standard error: standard output belongs to what the command answers."""
-    handler = logging.StreamHandler(sys.stderr)
-    for logger in LOGGERS:
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
+    on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    handler = Terminal() if on_terminal else logging.StreamHandler(sys.stderr)
+    interval = INTERVAL_ON_TERMINAL if on_terminal else INTERVAL
+    for each in LOGGERS:
+        each.addHandler(handler)
+        each.setLevel(logging.INFO)
+    progress, over = Progress(), Event()
+    thread = Thread(target=_say_now_and_then, args=(progress, interval, over), daemon=True)
+    thread.start()
     try:
-        yield
+        yield progress
     finally:
-        for logger in LOGGERS:
-            logger.removeHandler(handler)
+        over.set()
+        thread.join()
+        for each in LOGGERS:
+            each.removeHandler(handler)
+        handler.close()
+
+
+def _say_now_and_then(progress: Progress, interval: float, over: Event) -> None:
+    while not over.wait(interval):
+        progress.say()
+
+
+class Terminal(logging.Handler):
+    """One line for the migrations that run, written anew; what else is said goes above it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._line = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        if record.name == __name__:
+            self._line = text[: shutil.get_terminal_size().columns - 1]
+            text = ""
+        sys.stderr.write(f"{CLEAR_LINE}{text}{chr(10) if text else ''}{self._line}")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        if self._line:
+            sys.stderr.write("\n")
+        super().close()

@@ -14,8 +14,10 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ....driver import TRANSACTIONAL_DDL
+from .... import DISTRIBUTION
+from ....driver import TRANSACTIONAL_DDL, reason
 from .. import history
+from ..progress import Progress
 from . import server
 from .watch import watch
 
@@ -52,7 +54,8 @@ class Plan:
     turn comes, another process has done what was asked for, or something else.
     """
 
-    def __init__(self, looking: MigrationContext) -> None:
+    def __init__(self, looking: MigrationContext, progress: Progress) -> None:
+        self._progress = progress
         self._find = looking.opts["fn"]
         self._target = looking.opts["destination_rev"]
         heads = looking.get_current_heads()
@@ -82,6 +85,21 @@ class Plan:
         done = len(self._places) - 1
         return self._steps[done] if done < len(self._steps) else None
 
+    def step_from(self, heads: Iterable[str] | None) -> Step | None:
+        """The one that has to follow, where a commit has failed."""
+        if heads is None or set(heads) not in self._places:
+            return self.step
+        done = self._places.index(set(heads))
+        return self._steps[done] if done < len(self._steps) else None
+
+    @property
+    def command(self) -> str:
+        """What was asked for, as `db` has it."""
+        info = self._steps[0].info
+        direction = "upgrade" if info.is_upgrade else "downgrade"
+        target = self._target if isinstance(self._target, str) else " ".join(self._target)
+        return f"{DISTRIBUTION} db {'stamp' if info.is_stamp else direction} {target}"
+
     @property
     def place(self) -> str:
         return shown(self._places[-1])
@@ -89,9 +107,23 @@ class Plan:
     def _find_steps(self, heads: tuple[str, ...], looking: MigrationContext) -> None:
         self._steps: list[Step] = list(self._find(heads, looking))
         for step in self._steps:
-            _let_server_prepare(step)
+            self._let_server_prepare(step)
         # Where the database is before the first step, and then after each.
         self._places = [set(heads)]
+
+    def _let_server_prepare(self, step: Step) -> None:
+        migrate = step.migration_fn
+
+        @wraps(migrate)
+        def prepared(**options: Any) -> None:
+            number, count = len(self._places), len(self._steps)
+            with (
+                self._progress.running(number, count, step),
+                server.applying(context.get_context(), step.info),
+            ):
+                migrate(**options)
+
+        step.migration_fn = prepared
 
     def _refusal(self, heads: tuple[str, ...]) -> str:
         return (
@@ -103,17 +135,6 @@ class Plan:
 
 def shown(heads: Iterable[str]) -> str:
     return ", ".join(sorted(heads)) or "base"
-
-
-def _let_server_prepare(step: Step) -> None:
-    migrate = step.migration_fn
-
-    @wraps(migrate)
-    def prepared(**options: Any) -> None:
-        with server.applying(context.get_context(), step.info):
-            migrate(**options)
-
-    step.migration_fn = prepared
 
 
 def refuse_unfinished(connection: Connection, plan: Plan) -> None:
@@ -144,8 +165,8 @@ def run(connection: Connection, plan: Plan, recorder: history.Recorder, patience
                 connection.rollback()
                 if place != plan.place:
                     place, deadline = plan.place, time.monotonic() + patience.wait
-                reason = "; ".join(blockers) or str(error.orig).partition("\n")[0]
-                _let_others_pass(reason, plan.step, patience, deadline)
+                why = "; ".join(blockers) or reason(error)
+                _let_others_pass(why, plan.step, patience, deadline)
 
 
 def _resume() -> str | None:
@@ -159,12 +180,12 @@ def _attempt(connection: Connection) -> None:
     connection.commit()
 
 
-def _let_others_pass(reason: str, step: Step | None, patience: Patience, deadline: float) -> None:
+def _let_others_pass(why: str, step: Step | None, patience: Patience, deadline: float) -> None:
     what = f"Migration {step.info.up_revision_id}" if step else "The migration"
     pause = PAUSE * patience.lock_timeout
     if time.monotonic() + pause > deadline:
         raise CommandError(
-            f"{what} did not get its locks in {patience.wait:g} s, because of {reason}."
+            f"{what} did not get its locks in {patience.wait:g} s, because of {why}."
             " Run the command again when that has ended, or give it more time"
             " (--lock-wait, MIGRATION_LOCK_WAIT)."
         )
@@ -173,7 +194,7 @@ def _let_others_pass(reason: str, step: Step | None, patience: Patience, deadlin
         " in %g s.",
         what,
         patience.lock_timeout,
-        reason,
+        why,
         pause,
     )
     time.sleep(pause)

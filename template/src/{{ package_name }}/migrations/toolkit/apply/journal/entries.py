@@ -7,6 +7,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, inspect
 
 from ..... import DISTRIBUTION
+from .statements import Kind, Statement
 from .wire import Rows, Wire, code
 
 TABLE = "alembic_journal"
@@ -130,3 +131,12 @@ def unfinished_revision(connection: Connection) -> str | None:
         return None
     revision: str | None = connection.exec_driver_sql(f"SELECT MAX(revision) FROM {TABLE}").scalar()
     return revision
+
+
+def last_that_stays(connection: Connection) -> str | None:
+    """The last statement that has changed something."""
+    if not inspect(connection).has_table(TABLE):
+        return None
+    query = f"SELECT statement FROM {TABLE} WHERE state = '{State.DONE}' ORDER BY number DESC"
+    statements = connection.exec_driver_sql(query).scalars()
+    return next((text for text in statements if Statement(text).kind is not Kind.READ), None)

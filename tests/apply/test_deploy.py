@@ -1,0 +1,345 @@
+"""A deploy: the server may come later, a migration may fail, a long one says that it goes on."""
+
+import asyncio
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.engine import make_url
+
+from ..databases import execute
+from ..proxy import Proxy
+from ..servers import driver_url, free_port
+from .lab import Lab, Running, Target
+from .launcher import Ended
+from .private import PrivateServer
+
+pytestmark = pytest.mark.slow
+
+ON_SERVERS = pytest.mark.parametrize("database", ["postgresql", "mariadb", "mysql"], indirect=True)
+ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+ON_POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+ON_MYSQL = pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=True)
+
+CREATE = """
+op.create_table(
+    "people",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(50), nullable=False),
+)
+"""
+WAITING = "Waiting up to 60 s for the database: "
+
+
+def elsewhere(target: Target, **parts: str | int) -> Target:
+    """The same with another URL."""
+    url = make_url(target.url).set(**parts)  # type: ignore[arg-type]
+    return replace(target, url=url.render_as_string(hide_password=False))
+
+
+def failure(ended: Ended) -> str:
+    """What was said, in one line and without a traceback."""
+    assert ended.code != 0, ended.output
+    assert "Traceback" not in ended.output
+    [said] = [line for line in ended.output.splitlines() if "FAILED: " in line]
+    return said.partition("FAILED: ")[2]
+
+
+@ON_SERVERS
+def test_the_server_comes_later(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    with lab.fresh() as target:
+        port = free_port()
+        late = elsewhere(target, host="127.0.0.1", port=port)
+        waiting = late.begin("-x", "wait=60", "upgrade", "head")
+        ended = asyncio.run(_come_later(port, make_url(target.url).port or 0, waiting))
+        assert ended.code == 0, ended.output
+        assert ended.output.count(WAITING) == 1
+        assert target.revision == "r1"
+        ended = late.db("upgrade", "--wait", "1")
+        assert "Waiting up to 1 s" in ended.output
+        assert "does not answer" in failure(ended)
+
+
+async def _come_later(port: int, server: int, waiting: Running) -> Ended:
+    """After a first attempt to connect."""
+    tried = asyncio.Event()
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        tried.set()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", port):
+        await asyncio.wait_for(tried.wait(), 60)
+    proxy = Proxy(server, port)
+    await proxy.start()
+    try:
+        return await asyncio.to_thread(waiting.result)
+    finally:
+        await proxy.stop()
+
+
+@ON_SERVERS
+def test_there_are_too_many_connections(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    with lab.fresh() as target, _user_with_four_connections(lab.database, target) as limited:
+        with ExitStack() as others:
+            engine = create_engine(driver_url(limited.url), poolclass=NullPool)
+            for _ in range(4):
+                others.enter_context(engine.connect())
+            said = failure(limited.alembic("upgrade", "head"))
+            assert "refuses: " in said
+            assert "Try again later, or with `db upgrade --wait 60`." in said
+            waiting = limited.begin("-x", "wait=60", "upgrade", "head")
+            time.sleep(1.5)
+            assert not waiting.done()
+        ended = waiting.result()
+        assert ended.code == 0, ended.output
+        assert WAITING in ended.output
+
+
+@contextmanager
+def _user_with_four_connections(database: str, target: Target) -> Iterator[Target]:
+    user = f"u_{target.name}"[:32]
+    if database == "postgresql":
+        target.execute(f"CREATE ROLE {user} LOGIN CONNECTION LIMIT 4")
+        target.execute(f"GRANT CREATE, USAGE ON SCHEMA public TO {user}")
+    else:
+        target.execute(f"CREATE USER {user}@'%' WITH MAX_USER_CONNECTIONS 4")
+        target.execute(f"GRANT ALL ON {target.name}.* TO {user}@'%'")
+    try:
+        yield elsewhere(target, username=user)
+    finally:
+        if database == "postgresql":
+            target.execute(f"DROP OWNED BY {user}")
+            target.execute(f"DROP ROLE {user}")
+        else:
+            target.execute(f"DROP USER {user}@'%'")
+
+
+@ON_SERVERS
+def test_what_does_not_pass_is_not_waited_for(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    with lab.fresh() as target:
+        for wrong in ({"database": "nowhere"}, {"username": "nobody_here"}):
+            _see_that_it_fails_at_once(elsewhere(target, **wrong))
+
+
+@ON_MYSQL
+def test_a_wrong_password(lab: Lab) -> None:
+    with lab.fresh() as target, _user_with_four_connections(lab.database, target) as limited:
+        _see_that_it_fails_at_once(elsewhere(limited, password="wrong"))
+
+
+@ON_POSTGRESQL
+def test_a_wrong_password_on_postgresql(lab: Lab) -> None:
+    with closing(PrivateServer()) as server:
+        execute(server.url, "CREATE ROLE somebody LOGIN PASSWORD 'right'")
+        server.ask_for_passwords("somebody")
+        url = make_url(server.url).set(username="somebody", password="wrong")
+        target = Target(lab, url.render_as_string(hide_password=False))
+        _see_that_it_fails_at_once(target)
+        _see_that_it_fails_at_once(elsewhere(target, password=""))
+
+
+def _see_that_it_fails_at_once(target: Target) -> None:
+    began = time.monotonic()
+    ended = target.db("upgrade", "--wait", "60")
+    assert time.monotonic() - began < 30
+    assert " refuses: " in failure(ended)
+    assert "Waiting" not in ended.output
+    assert "wrong" not in ended.output
+
+
+@ON_SQLITE
+def test_a_file_that_cannot_be_opened(lab: Lab) -> None:
+    ended = Target(lab, "sqlite:////nowhere/app.db").db("upgrade", "--wait", "60")
+    assert failure(ended).startswith("SQLite cannot open /nowhere/app.db")
+
+
+FILL = """
+op.bulk_insert(
+    sa.table("people", sa.column("id"), sa.column("name")),
+    [{"id": 1, "name": "Rumpelstiltskin"}],
+)
+"""
+FAIL = """
+op.add_column("people", sa.Column("age", sa.Integer))
+op.execute("UPDATE people SET age = 40")
+op.get_bind().execute(
+    sa.text("INSERT INTO people (id, name) VALUES (1,\\n :name)"), {"name": "Rapunzel"}
+)
+"""
+MEND = FAIL.partition("op.get_bind")[0]
+
+
+def test_a_failed_upgrade(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", FILL)
+    lab.write("r3", FAIL)
+    with lab.fresh() as target:
+        ended = target.alembic("upgrade", "head")
+        said = failure(ended)
+        assert said.startswith(
+            "The upgrade of r3 (src/my_service/migrations/versions/r3.py) failed at"
+            " `INSERT INTO people (id, name) VALUES (1, "
+        )
+        assert re.search(r"unique|duplicate", said, re.IGNORECASE)
+        assert "Rapunzel" not in ended.output
+        assert said.endswith("Correct the cause, then run `my-service db upgrade head` again.")
+        if lab.database in {"mariadb", "mysql"}:
+            assert "up to and with `ALTER TABLE people ADD COLUMN age INTEGER` stays" in said
+            assert "The database is at r2." in said
+        elif lab.database == "postgresql":
+            assert "Nothing of it stays. The database is at r2." in said
+        else:
+            assert "Nothing stays of what this command did. The database is at base." in said
+        assert failure(target.db("upgrade")) == said
+        everything = target.db("--raiseerr", "upgrade")
+        assert "Traceback" in everything.output
+        assert "[SQL: INSERT INTO people" in everything.output
+        assert "Rapunzel" not in everything.output
+        lab.write("r3", MEND)
+        target.upgrade()
+        assert target.query("SELECT age FROM people") == [(40,)]
+
+
+def test_a_failed_downgrade(lab: Lab) -> None:
+    lab.write("r1", CREATE, 'op.drop_table("people")\nop.drop_table("nowhere")')
+    with lab.fresh() as target:
+        target.upgrade()
+        said = failure(target.alembic("downgrade", "base", ENVIRONMENT="development"))
+        assert said.startswith("The downgrade of r1 (src/")
+        assert "failed at `DROP TABLE nowhere`: " in said
+        assert "The database is at r1." in said
+        assert said.endswith("run `my-service db downgrade base` again.")
+
+
+def test_an_error_of_python_keeps_its_traceback(lab: Lab) -> None:
+    lab.write("r1", f"{CREATE}\nnames = {{}}\nnames['Ada']")
+    with lab.fresh() as target:
+        for ended in (target.alembic("upgrade", "head"), target.db("upgrade")):
+            assert ended.code != 0
+            assert "in upgrade\n    names['Ada']" in ended.output
+            lines = ended.output.rstrip().splitlines()
+            assert lines[-2] == "KeyError: 'Ada'"
+            assert lines[-1].startswith("The upgrade of r1 (src/")
+            assert "The database is at base." in lines[-1]
+
+
+@ON_POSTGRESQL
+def test_a_commit_that_fails(lab: Lab) -> None:
+    """The revision is named whose commit it is, and not the one after."""
+    lab.write(
+        "r1",
+        f"""{CREATE}
+op.execute("CREATE TABLE pets (owner INT REFERENCES people DEFERRABLE INITIALLY DEFERRED)")
+""",
+    )
+    lab.write("r2", 'op.execute("INSERT INTO pets VALUES (7)")')
+    lab.write("r3", "pass")
+    with lab.fresh() as target:
+        said = failure(target.alembic("upgrade", "head"))
+        assert said.startswith("The upgrade of r2 (src/")
+        assert "pets_owner_fkey" in said
+        assert "Nothing of it stays. The database is at r1." in said
+
+
+@ON_POSTGRESQL
+def test_what_is_outside_a_transaction_stays(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write(
+        "r2",
+        """
+        with op.get_context().autocommit_block():
+            op.create_index("ix", "people", ["name"], postgresql_concurrently=True)
+        op.execute("UPDATE nowhere SET x = 1")
+        """,
+    )
+    with lab.fresh() as target:
+        said = failure(target.alembic("upgrade", "head"))
+        assert "What it did outside a transaction stays" in said
+        assert "The database is at r1." in said
+
+
+@ON_SERVERS
+def test_the_server_goes(lab: Lab) -> None:
+    kill = {
+        "postgresql": "SELECT pg_terminate_backend(pg_backend_pid())",
+        "mariadb": "KILL CONNECTION_ID()",
+        "mysql": "KILL CONNECTION_ID()",
+    }[lab.database]
+    lab.write("r1", f'{CREATE}\nop.execute("{kill}")')
+    with lab.fresh() as target:
+        said = failure(target.alembic("upgrade", "head"))
+        assert said.startswith("The upgrade of r1 (src/")
+        assert "The database is at base." in said
+
+
+@ON_SQLITE
+def test_progress(lab: Lab) -> None:
+    """In a log, a line for each migration, and one now and then while it runs."""
+    lab.write("r1", CREATE)
+    lab.write("r2", "time.sleep(10.5)")
+    with lab.fresh() as target:
+        lines = target.alembic("upgrade", "head").output.splitlines()
+        assert lines == [
+            "Running 1 of 2: upgrade  -> r1",
+            "Running 2 of 2: upgrade r1 -> r2",
+            "Running 2 of 2 for 10 s: upgrade r1 -> r2",
+        ]
+        assert target.alembic("-q", "downgrade", "r1", ENVIRONMENT="development").output == ""
+
+
+@ON_SQLITE
+def test_progress_on_a_terminal(lab: Lab) -> None:
+    """One line, written anew."""
+    lab.write("r1", CREATE)
+    lab.write("r2", "time.sleep(2.5)")
+    lab.write("r3", "pass")
+    with lab.fresh() as target:
+        output = _on_terminal(target, "upgrade", "head")
+        assert output.count("\n") == 1
+        assert output.endswith("\n")
+        lines = [line for line in output.rstrip().split("\r\x1b[K") if line]
+        assert lines == [
+            "Running 1 of 3: upgrade  -> r1",
+            "Running 2 of 3: upgrade r1 -> r2",
+            "Running 2 of 3 for 1 s: upgrade r1 -> r2",
+            "Running 2 of 3 for 2 s: upgrade r1 -> r2",
+            "Running 3 of 3: upgrade r2 -> r3",
+        ]
+
+
+def _on_terminal(target: Target, *arguments: str) -> str:
+    """What is written to standard error, when that is a terminal of a hundred columns."""
+    terminal, its_end = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "alembic", *arguments],
+        cwd=target.lab.project.path,
+        env={
+            **os.environ,
+            "DATABASE_URL": target.url,
+            "PYTHONPATH": str(target.lab.project.path / "src"),
+            "RELEASE": "1",
+            "TERM": "xterm",
+            "COLUMNS": "100",
+        },
+        stderr=its_end,
+    )
+    os.close(its_end)
+    output = b""
+    with suppress(OSError):  # Linux says so where it ends.
+        while data := os.read(terminal, 1024):
+            output += data
+    os.close(terminal)
+    assert process.wait() == 0, output
+    return output.decode().replace("\r\n", "\n")
