@@ -291,11 +291,9 @@ def test_progress(lab: Lab) -> None:
     lab.write("r2", "time.sleep(10.5)")
     with lab.fresh() as target:
         lines = target.alembic("upgrade", "head").output.splitlines()
-        assert lines == [
-            "Running 1 of 2: upgrade  -> r1",
-            "Running 2 of 2: upgrade r1 -> r2",
-            "Running 2 of 2 for 10 s: upgrade r1 -> r2",
-        ]
+        assert lines[:2] == ["Running 1 of 2: upgrade  -> r1", "Running 2 of 2: upgrade r1 -> r2"]
+        [line] = lines[2:]
+        assert re.fullmatch(r"Running 2 of 2 for (9|10) s: upgrade r1 -> r2", line)
         assert target.alembic("-q", "downgrade", "r1", ENVIRONMENT="development").output == ""
 
 
@@ -310,13 +308,11 @@ def test_progress_on_a_terminal(lab: Lab) -> None:
         assert output.count("\n") == 1
         assert output.endswith("\n")
         lines = [line for line in output.rstrip().split("\r\x1b[K") if line]
-        assert lines == [
-            "Running 1 of 3: upgrade  -> r1",
-            "Running 2 of 3: upgrade r1 -> r2",
-            "Running 2 of 3 for 1 s: upgrade r1 -> r2",
-            "Running 2 of 3 for 2 s: upgrade r1 -> r2",
-            "Running 3 of 3: upgrade r2 -> r3",
-        ]
+        assert lines[:2] == ["Running 1 of 3: upgrade  -> r1", "Running 2 of 3: upgrade r1 -> r2"]
+        assert lines[-1] == "Running 3 of 3: upgrade r2 -> r3"
+        for line in lines[2:-1]:
+            assert re.fullmatch(r"Running 2 of 3 for [1-3] s: upgrade r1 -> r2", line)
+        assert len(lines) in {4, 5}
 
 
 def _on_terminal(target: Target, *arguments: str) -> str:

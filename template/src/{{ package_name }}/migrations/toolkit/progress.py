@@ -39,7 +39,8 @@ class Progress:
         if self._running:
             number, count, step, begun = self._running
             seconds = time.monotonic() - begun
-            logger.info("Running %d of %d for %.0f s: %s", number, count, seconds, step)
+            if seconds >= 1:
+                logger.info("Running %d of %d for %.0f s: %s", number, count, seconds, step)
 
 
 @contextmanager
