@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 QUERY = """
 SELECT CONCAT('trigger ', trigger_name, ' on ', event_object_table),
@@ -27,6 +27,10 @@ SELECT CONCAT('partition ', partition_name, ' of ', table_name),
 FROM information_schema.partitions
 WHERE table_schema = DATABASE() AND partition_name IS NOT NULL
 """
+
+
+def tables(connection: Connection) -> list[str]:
+    return inspect(connection).get_table_names()
 
 
 def definitions(connection: Connection) -> Iterable[tuple[str, str]]:

@@ -40,6 +40,17 @@ WHERE t.typnamespace = current_schema()::regnamespace
 GROUP BY t.typname
 """
 
+TABLES = """
+SELECT c.relname FROM pg_class c
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+"""
+
+
+def tables(connection: Connection) -> list[str]:
+    """Those of extensions, such as PostGIS, are nobody's."""
+    return [row[0] for row in connection.exec_driver_sql(TABLES)]
+
 
 def definitions(connection: Connection) -> Iterable[tuple[str, str]]:
     return [(name, text) for name, text in connection.exec_driver_sql(QUERY)]

@@ -3,10 +3,14 @@
 import re
 from collections.abc import Iterable
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 #: Kept in the text of CREATE TABLE only.
 OPTIONS = re.compile(r"\bAUTOINCREMENT\b|\bSTRICT\b|\bWITHOUT\s+ROWID\b|\bCOLLATE\s+\S+", re.I)
+
+
+def tables(connection: Connection) -> list[str]:
+    return inspect(connection).get_table_names()
 
 
 def definitions(connection: Connection) -> Iterable[tuple[str, str]]:

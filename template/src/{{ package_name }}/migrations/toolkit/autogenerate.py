@@ -11,12 +11,11 @@ from sqlalchemy import Column, Identity, String, TypeDecorator
 from . import history
 
 PLUGINS = ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"]
-OWN_TABLES = {history.HISTORY.name, "alembic_journal", "alembic_unfinished"}
 
 
 def include_name(name: str | None, kind: str, _: Any) -> bool:
     """Leave the toolkit's own tables alone, which are in no model."""
-    return kind != "table" or name not in OWN_TABLES
+    return kind != "table" or name not in history.OWN_TABLES
 
 
 def render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:

@@ -15,6 +15,7 @@ from ...config import PROJECT
 from .apply.migrate import seconds
 from .config import LOCATION, alembic_config
 from .environment import refuse_ini
+from .report import status
 
 Group = Literal["every day", "team", "rare"]
 
@@ -33,7 +34,7 @@ class Command:
         return self.function.__name__
 
 
-#: Every command of Alembic.
+#: Every command of Alembic, and our own.
 COMMANDS = [
     Command(
         command.upgrade,
@@ -58,6 +59,12 @@ COMMANDS = [
         "every day",
         "see whether the models lack a migration",
         ["check"],
+    ),
+    Command(
+        status,
+        "every day",
+        "compare the database with this release, and say what to do",
+        ["status", "status --json"],
     ),
     Command(
         command.current,
@@ -124,6 +131,9 @@ class DatabaseCommands(CommandLine):
     _POSITIONAL_OPTS = CommandLine._POSITIONAL_OPTS | {
         "target": {"nargs": "?", "default": "head", "help": "revision identifier (head)"},
         "folder": {"nargs": "?"},
+    }
+    _KWARGS_OPTS = CommandLine._KWARGS_OPTS | {
+        "json": ("--json", {"action": "store_true", "help": "write one object of JSON"}),
     }
     _POSITIONAL_TRANSLATIONS = CommandLine._POSITIONAL_TRANSLATIONS | {
         command.upgrade: {"revision": "target"},

@@ -62,6 +62,8 @@ def _change(url: URL, options: Options, settings: Settings) -> None:
         plan = migrate.Plan(context.get_context(), progress)
         if plan.is_empty:
             migrate.refuse_unfinished(connection, plan)
+        else:
+            migrate.refuse_unmanaged(connection, plan)
         connection.rollback()
         connection.execution_options(read_only=False)
         if plan.is_empty:

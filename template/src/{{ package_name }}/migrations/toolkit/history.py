@@ -41,6 +41,9 @@ HISTORY = sa.Table(
 )
 APPLIED = {"upgrade", "stamp"}
 
+#: In no model; some only with some databases, or only for a while.
+OWN_TABLES = {"alembic_version", HISTORY.name, "alembic_journal", "alembic_unfinished"}
+
 
 class Recorder:
     """For `on_version_apply`, which runs in the transaction of the migration."""
@@ -91,7 +94,7 @@ def _create_history_within(ctx: MigrationContext) -> None:
 
 def applied(connection: sa.Connection) -> set[str]:
     """The revisions of whatever release that were applied and not undone."""
-    last = _last_of_each(connection)
+    last = last_of_each(connection)
     return {revision for revision, row in last.items() if row.direction in APPLIED}
 
 
@@ -100,7 +103,7 @@ def edited(connection: sa.Connection, script: ScriptDirectory) -> tuple[str, ...
 
     One that was stamped afterwards is as it should be: somebody has said so.
     """
-    last = _last_of_each(connection)
+    last = last_of_each(connection)
     run = {revision: row for revision, row in last.items() if row.direction == "upgrade"}
     return tuple(
         found.revision
@@ -109,7 +112,7 @@ def edited(connection: sa.Connection, script: ScriptDirectory) -> tuple[str, ...
     )
 
 
-def _last_of_each(connection: sa.Connection) -> dict[str, sa.Row[Any]]:
+def last_of_each(connection: sa.Connection) -> dict[str, sa.Row[Any]]:
     """The last row of each revision."""
     if not sa.inspect(connection).has_table(HISTORY.name):
         return {}

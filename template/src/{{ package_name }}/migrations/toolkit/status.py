@@ -1,60 +1,128 @@
 """Whether the database is where this release's code expects it."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from . import history
+from .apply import definitions, server
 
 VERSION = sa.table("alembic_version", sa.column("version_num", sa.String()))
 
-State = Literal["current", "behind", "ahead", "unknown"]
+State = Literal["current", "behind", "ahead", "unknown", "half-applied", "edited", "unmanaged"]
 
-REASONS = {
+#: So many tables are named; a database may have hundreds.
+SHOWN = 5
+
+REASONS: dict[State, str] = {
     "behind": "The database lacks migrations of this release.",
     "unknown": "The database is at a migration that this release does not know.",
+    "half-applied": "A migration was begun and not completed.",
+    "unmanaged": "The database has tables, but no migration has made them.",
 }
 
 
 @dataclass(frozen=True)
 class Status:
-    """`ahead`: a later release has migrated the database, and everything of this one is in it.
-
-    `unknown`: the database is at a revision that is not in this code, and no later one either.
-    """
-
-    state: State
     #: Revisions that the database is at, and those that the code has last.
     database: tuple[str, ...]
     code: tuple[str, ...]
     #: Revisions of the code that the database lacks, oldest first.
     pending: tuple[str, ...] = ()
+    #: Revisions that the database is at, and that are not in the code.
+    unknown: tuple[str, ...] = ()
+    #: The revision that was begun, and that nobody is completing now.
+    unfinished: str | None = None
+    is_of_later_release: bool = False
+    #: Revisions whose file does something else than when it was run.
+    edited: tuple[str, ...] = ()
+    #: What is in a database that no migration was ever applied to.
+    tables: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> State:
+        """`ahead`: a later release has migrated it, and everything of this one is in it."""
+        if self.unfinished:
+            return "half-applied"
+        if self.tables:
+            return "unmanaged"
+        if self.unknown:
+            return "unknown" if self.pending else "ahead"
+        if self.pending:
+            return "behind"
+        return "edited" if self.edited else "current"
 
     @property
     def reason(self) -> str | None:
         """Why this code must not serve requests on the database, or None."""
+        if self.is_of_later_release:
+            # It failed, and whoever rolls back is served.
+            return replace(self, unfinished=None, is_of_later_release=False).reason
         return REASONS.get(self.state)
 
 
-def status(connection: sa.Connection, script: ScriptDirectory) -> Status:
+def status(
+    connection: sa.Connection, script: ScriptDirectory, *, read_files: bool = False
+) -> Status:
+    """Where the files are not read, which takes long, `edited` is not found."""
     heads, code = _database_heads(connection), tuple(sorted(script.get_heads()))
-    if heads == code:
-        return Status("current", heads, code)
+    unfinished = server.unfinished(connection)
+    found = Status(
+        heads,
+        code,
+        unfinished=unfinished,
+        edited=history.edited(connection, script) if read_files else (),
+    )
+    if heads == code and not unfinished:
+        return found
     newest_first = [revision.revision for revision in script.walk_revisions()]
-    known = [head for head in heads if head in newest_first]
-    applied = {revision.revision for revision in script.iterate_revisions(tuple(known), "base")}
+    known = tuple(head for head in heads if head in newest_first)
+    applied = {revision.revision for revision in script.iterate_revisions(known, "base")}
     if len(known) < len(heads):
         applied |= history.applied(connection)
     pending = tuple(revision for revision in reversed(newest_first) if revision not in applied)
-    return Status(_state(pending, unknown=len(known) < len(heads)), heads, code, pending)
+    return replace(
+        found,
+        pending=pending,
+        unknown=tuple(head for head in heads if head not in known),
+        is_of_later_release=bool(unfinished) and unfinished not in newest_first,
+        tables=unmanaged_tables(connection) if pending and not heads else (),
+    )
 
 
-def _state(pending: tuple[str, ...], *, unknown: bool) -> State:
-    if unknown:
-        return "unknown" if pending else "ahead"
-    return "behind" if pending else "current"
+def unmanaged_tables(connection: sa.Connection) -> tuple[str, ...]:
+    """The tables of a database that is at no revision, unless migrations were applied once.
+
+    In this order: a migration that another process runs meanwhile makes the history first.
+    """
+    tables = sorted(set(definitions.tables(connection)) - history.OWN_TABLES)
+    if not tables or sa.inspect(connection).has_table(history.HISTORY.name):
+        return ()
+    return tuple(tables)
+
+
+def applied_by(revision: str, rows: Mapping[str, sa.Row[Any]]) -> str:
+    """Who brought the database there, from the last row of each revision."""
+    row = rows.get(revision)
+    if row is None:
+        return f"{revision}, and alembic_history does not tell who applied it"
+    who = f" by {row.applied_by or 'somebody'} on {row.host}" if row.host else ""
+    return f"{revision}, applied{who} with release {row.release} at {moment(row)}"
+
+
+def moment(row: sa.Row[Any]) -> str:
+    when = row.applied_at
+    return f"{when.astimezone(UTC) if when.tzinfo else when:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def listed(tables: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(tables) - SHOWN} more" if len(tables) > SHOWN else ""
+    return ", ".join(tables[:SHOWN]) + more
 
 
 def _database_heads(connection: sa.Connection) -> tuple[str, ...]:

@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from alembic import context
 from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +19,7 @@ from .... import DISTRIBUTION
 from ....driver import TRANSACTIONAL_DDL, reason
 from .. import history
 from ..progress import Progress
+from ..status import applied_by, listed, status, unmanaged_tables
 from . import server
 from .watch import watch
 
@@ -58,6 +60,7 @@ class Plan:
         self._progress = progress
         self._find = looking.opts["fn"]
         self._target = looking.opts["destination_rev"]
+        self._script = cast(ScriptDirectory, looking.script)
         heads = looking.get_current_heads()
         self._find_steps(heads, looking)
         self.is_empty = not self._steps and not looking.purge
@@ -104,12 +107,42 @@ class Plan:
     def place(self) -> str:
         return shown(self._places[-1])
 
+    @property
+    def is_upgrade(self) -> bool:
+        return str(self._find.__name__) == "upgrade"
+
     def _find_steps(self, heads: tuple[str, ...], looking: MigrationContext) -> None:
-        self._steps: list[Step] = list(self._find(heads, looking))
+        self._steps: list[Step] = []
+        if looking.purge or self.knows(heads):
+            self._steps += self._find(heads, looking)
+        else:
+            self._see_how_far_beyond(cast(Connection, looking.connection))
         for step in self._steps:
             self._let_server_prepare(step)
         # Where the database is before the first step, and then after each.
         self._places = [set(heads)]
+
+    def knows(self, revisions: Iterable[str]) -> bool:
+        """Whether this release has them all."""
+        unknown = set(revisions).difference(self._script.get_heads())
+        if not unknown:
+            return True
+        return unknown <= {each.revision for each in self._script.walk_revisions()}
+
+    def _see_how_far_beyond(self, connection: Connection) -> None:
+        """A later release has migrated the database: there is nothing to do, or it cannot be done.
+
+        Alembic finds no steps from where it does not know the place.
+        """
+        found, rows = status(connection, self._script), history.last_of_each(connection)
+        place = "; ".join(applied_by(revision, rows) for revision in found.unknown)
+        if found.state != "ahead" or not self.is_upgrade:
+            raise CommandError(
+                f"This release does not know the migration that the database is at: {place}."
+                " Nothing was done: use the release that has it, or let that one take it back"
+                " (`db downgrade`)."
+            )
+        logger.info("A later release has migrated this database: it is at %s.", place)
 
     def _let_server_prepare(self, step: Step) -> None:
         migrate = step.migration_fn
@@ -139,10 +172,28 @@ def shown(heads: Iterable[str]) -> str:
 
 def refuse_unfinished(connection: Connection, plan: Plan) -> None:
     """The place alone does not tell: a migration that was begun may have changed what is there."""
-    if revision := server.unfinished(connection):
+    revision = server.unfinished(connection)
+    if revision is None:
+        return
+    if not plan.knows([revision]):
+        logger.warning("A later release has begun migration %s and not completed it.", revision)
+    else:
         raise CommandError(
             f"There is nothing to do from {plan.place}, but migration {revision} was begun and not"
             " completed: run the command again that was interrupted."
+        )
+
+
+def refuse_unmanaged(connection: Connection, plan: Plan) -> None:
+    """Before anything is changed: the first migration would only say that a table is there."""
+    if not plan.is_upgrade or plan.place != "base" or _x_argument("other-tables") == "ignore":
+        return
+    if tables := unmanaged_tables(connection):
+        raise CommandError(
+            f"The database has tables that no migration has made: {listed(tables)}. Nothing was"
+            f" changed. If they are this service's, run `{DISTRIBUTION} db baseline`, which finds"
+            " the migration that they match; if they are somebody else's,"
+            f" `{DISTRIBUTION} db -x other-tables=ignore upgrade`."
         )
 
 
@@ -151,7 +202,8 @@ def run(connection: Connection, plan: Plan, recorder: history.Recorder, patience
     if not TRANSACTIONAL_DDL:
         with connection.begin():
             history.create_history(connection)
-    server.prepare(context.get_context(), lock_timeout=patience.lock_timeout, resume=_resume())
+    resume = _x_argument("resume")
+    server.prepare(context.get_context(), lock_timeout=patience.lock_timeout, resume=resume)
     place, deadline = "", 0.0
     with watch(connection.engine, patience.lock_timeout) as blockers:
         while True:
@@ -169,8 +221,8 @@ def run(connection: Connection, plan: Plan, recorder: history.Recorder, patience
                 _let_others_pass(why, plan.step, patience, deadline)
 
 
-def _resume() -> str | None:
-    return context.get_x_argument(as_dictionary=True).get("resume")
+def _x_argument(name: str) -> str | None:
+    return context.get_x_argument(as_dictionary=True).get(name)
 
 
 def _attempt(connection: Connection) -> None:

@@ -1,0 +1,128 @@
+"""`db status`: what is known of the database, for people and for programs, and what to do next."""
+
+import json as json_module
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Row
+from sqlalchemy.exc import DBAPIError
+
+from ... import DISTRIBUTION
+from ...config import load_settings
+from ...driver import reason
+from . import history
+from .connection import look
+from .status import State, Status, applied_by, listed, moment
+from .status import status as find_status
+
+MEANINGS: dict[State, str] = {
+    "current": "the database has every migration of this release",
+    "behind": "the database lacks migrations of this release",
+    "ahead": "a later release has migrated the database, and this one can work with it",
+    "unknown": "the database is at a migration that this release does not know",
+    "half-applied": "a migration was begun and not completed",
+    "edited": "files of migrations were edited after these were applied",
+    "unmanaged": "the database has tables, but no migration has made them",
+}
+GOOD: set[State] = {"current", "ahead"}
+
+
+def status(config: Config, json: bool = False) -> None:
+    """Compare the database with the migrations of this release."""
+    script = ScriptDirectory.from_config(config)
+    try:
+        with look(load_settings().migration_url) as connection:
+            found = find_status(connection, script, read_files=True)
+            rows = history.last_of_each(connection)
+    except DBAPIError as error:
+        raise CommandError(f"The database does not tell where it is: {reason(error)}.") from None
+    report = Report(found, script, rows)
+    text = json_module.dumps(report.facts(), indent=2) if json else "\n".join(report.lines())
+    config.print_stdout("%s", text)
+    if found.state not in GOOD:
+        raise SystemExit(1)
+
+
+class Report:
+    def __init__(self, found: Status, script: ScriptDirectory, rows: dict[str, Row[Any]]) -> None:
+        self._found = found
+        self._rows = rows
+        self._scripts = {each.revision: each for each in script.walk_revisions()}
+
+    def facts(self) -> dict[str, Any]:
+        found = self._found
+        return {
+            "state": found.state,
+            "database": found.database,
+            "code": found.code,
+            "pending": [
+                {"revision": revision, "message": self._scripts[revision].doc}
+                for revision in found.pending
+            ],
+            "unknown": [self._origin(revision) for revision in found.unknown],
+            "unfinished": found.unfinished,
+            "edited": [
+                {"revision": revision, "file": self._scripts[revision].path}
+                for revision in found.edited
+            ],
+            "tables": found.tables,
+        }
+
+    def _origin(self, revision: str) -> dict[str, Any]:
+        row = self._rows.get(revision)
+        return {
+            "revision": revision,
+            "release": row and row.release,
+            "host": row and row.host,
+            "applied_by": row and row.applied_by,
+            "applied_at": row and moment(row),
+        }
+
+    def lines(self) -> Iterator[str]:
+        found = self._found
+        yield f"{found.state}: {MEANINGS[found.state]}"
+        yield from _aligned("Database", self._titles(found.database) or ["base"])
+        yield from _aligned("Release", self._titles(found.code) or ["base"])
+        yield from _aligned("Pending", self._titles(found.pending))
+        yield from _aligned("Unknown", [applied_by(each, self._rows) for each in found.unknown])
+        yield from _aligned("Unfinished", self._titles([found.unfinished or ""]))
+        yield from _aligned("Edited", [self._scripts[each].path for each in found.edited])
+        yield from _aligned("Tables", [listed(found.tables)] if found.tables else [])
+        yield from _aligned("Next", list(self._next()))
+
+    def _titles(self, revisions: Iterable[str]) -> list[str]:
+        return [
+            f"{revision} ({self._scripts[revision].doc})" if revision in self._scripts else revision
+            for revision in filter(None, revisions)
+        ]
+
+    def _next(self) -> Iterator[str]:
+        """What to do: a command, and when it is the right one."""
+        found = self._found
+        db = f"{DISTRIBUTION} db"
+        if found.state == "behind":
+            yield f"{db} upgrade"
+        elif found.state == "unknown":
+            yield "use the release that has this migration, or let that one run `db downgrade`"
+        elif found.unfinished:
+            yield self._complete(db, found.unfinished)
+        elif found.state == "edited":
+            yield "take the edit back, and write a new migration for what it adds"
+        elif found.state == "unmanaged":
+            yield f"{db} baseline, if the tables are this service's"
+            yield f"{db} -x other-tables=ignore upgrade, if they are somebody else's"
+
+    def _complete(self, db: str, revision: str) -> str:
+        if self._found.is_of_later_release:
+            return "complete it with the release that began it, by the same command"
+        if revision in self._found.pending:
+            return f"{db} upgrade, which completes it"
+        return f"{db} downgrade {revision}-1, which completes it"
+
+
+def _aligned(label: str, lines: Sequence[str]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        yield f"  {f'{label}:' if number == 0 else '':<12}{line}"

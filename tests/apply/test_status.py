@@ -1,0 +1,206 @@
+"""`db status` tells where the database is, and `upgrade` lets an old release start on a new one."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .lab import Lab, Target
+
+pytestmark = pytest.mark.slow
+
+CREATE = 'op.create_table("users", sa.Column("id", sa.Integer, primary_key=True))'
+ADD = 'op.add_column("users", sa.Column("name", sa.String(50)))'
+DROP = 'op.drop_column("users", "name")'
+ORDERS = 'op.create_table("orders", sa.Column("id", sa.Integer, primary_key=True))'
+FORGET = "DELETE FROM alembic_history WHERE revision = 'r2'"
+
+
+@pytest.fixture
+def two(lab: Lab) -> Lab:
+    lab.write("r1", CREATE)
+    lab.write("r2", ADD, DROP)
+    return lab
+
+
+def status(target: Target, state: str) -> dict[str, Any]:
+    """What both forms say, and with which code they end."""
+    code = 0 if state in {"current", "ahead"} else 1
+    ended = target.db("status", "--json")
+    found: dict[str, Any] = json.loads(ended.output)
+    assert (found["state"], ended.code) == (state, code), ended.output
+    ended = target.db("status")
+    assert ended.output.startswith(f"{state}: ")
+    assert ended.code == code
+    return found | {"text": ended.output}
+
+
+def test_from_behind_to_current(two: Lab) -> None:
+    with two.fresh() as target:
+        found = status(target, "behind")
+        assert [each["revision"] for each in found["pending"]] == ["r1", "r2"]
+        target.upgrade("r1")
+        found = status(target, "behind")
+        assert [each["revision"] for each in found["pending"]] == ["r2"]
+        assert (found["database"], found["code"]) == (["r1"], ["r2"])
+        assert "my-service db upgrade" in found["text"]
+        target.upgrade()
+        assert status(target, "current")["database"] == ["r2"]
+        assert target.alembic("downgrade", "base").code == 0
+        status(target, "behind")
+
+
+def test_edited_after_it_was_applied(two: Lab) -> None:
+    with two.fresh() as target:
+        target.upgrade()
+        two.write("r2", f"# The same.\n{ADD}", DROP)
+        status(target, "current")
+        two.write("r2", ADD.replace("50", "60"), DROP)
+        found = status(target, "edited")
+        assert [each["revision"] for each in found["edited"]] == ["r2"]
+        assert "r2.py" in found["text"]
+        # Nothing of it is in a database that has not come so far.
+        assert target.alembic("downgrade", "-1").code == 0
+        assert status(target, "behind")["edited"] == []
+
+
+def test_an_old_release_on_a_new_database(two: Lab) -> None:
+    with two.fresh() as target:
+        target.upgrade(RELEASE="2.0")
+        remove(two, "r2")
+        found = status(target, "ahead")
+        [later] = found["unknown"]
+        assert later["release"] == "2.0"
+        assert later["host"]
+        for command in (target.alembic, target.db):
+            ended = command("upgrade", "head")
+            assert ended.code == 0
+            assert "A later release has migrated this database" in ended.output
+        for command in (target.alembic, target.db):
+            ended = command("downgrade", "-1")
+            assert ended.code != 0
+            assert "with release 2.0" in ended.output
+            assert "Traceback" not in ended.output
+        assert target.revision == "r2"
+
+
+@pytest.mark.parametrize("has_history", [True, False])
+def test_a_migration_that_nobody_knows(two: Lab, *, has_history: bool) -> None:
+    """As on a branch that somebody else has worked on."""
+    with two.fresh() as target:
+        target.upgrade(RELEASE="2.0")
+        remove(two, "r2")
+        two.write("r3", ORDERS)
+        if not has_history:
+            target.execute(FORGET)
+        before = target.tables()
+        for command in (target.alembic, target.db):
+            ended = command("upgrade", "head")
+            assert ended.code != 0
+            assert ("with release 2.0 at 20" in ended.output) == has_history
+            assert "Traceback" not in ended.output
+        assert status(target, "unknown")["unknown"][0]["release"] == (
+            "2.0" if has_history else None
+        )
+        assert target.tables() == before
+        assert target.revision == "r2"
+
+
+WAIT = """
+while not Path("slow").exists():
+    Path("begun").touch()
+    time.sleep(0.02)
+"""
+
+
+def test_a_later_release_migrates_while_an_old_one_waits(lab: Lab) -> None:
+    lab.write("r1", f"{WAIT}\n{CREATE}")
+    lab.write("r2", ADD)
+    begun, go = lab.project.path / "begun", lab.project.path / "slow"
+    with lab.fresh() as target:
+        later = target.begin("upgrade", "head")
+        wait_for(begun)
+        remove(lab, "r2")
+        earlier = target.begin("upgrade", "head")
+        time.sleep(1)  # It looks, and begins to wait.
+        lab.write("r2", ADD)
+        go.touch()
+        assert later.result().code == 0
+        ended = earlier.result()
+        assert ended.code == 0, ended.output
+        assert "A later release has migrated this database" in ended.output
+        assert target.revision == "r2"
+
+
+@pytest.mark.parametrize("database", ["mysql", "mariadb"], indirect=True)
+def test_half_applied(two: Lab) -> None:
+    with two.fresh() as target:
+        target.upgrade("r1")
+        two.write("r2", f'{ADD}\nraise RuntimeError("no")', DROP)
+        assert target.alembic("upgrade", "head").code != 0
+        found = status(target, "half-applied")
+        assert found["unfinished"] == "r2"
+        assert "db upgrade" in found["text"]
+        see_that_an_old_release_goes_on(two, target)
+        two.write("r2", ADD, DROP)
+        target.upgrade()
+        status(target, "current")
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_half_applied_on_postgresql(two: Lab) -> None:
+    index = 'op.create_index("ix", "users", ["name"], unique=True, postgresql_concurrently=True)'
+    with two.fresh() as target:
+        target.upgrade()
+        target.execute("INSERT INTO users (name) VALUES ('same'), ('same')")
+        two.write("r3", f"with op.get_context().autocommit_block():\n    {index}")
+        assert target.alembic("upgrade", "head").code != 0
+        assert status(target, "half-applied")["unfinished"] == "r3"
+        target.execute("DELETE FROM users")
+        target.upgrade()
+        status(target, "current")
+
+
+def see_that_an_old_release_goes_on(lab: Lab, target: Target) -> None:
+    """Who rolls a failed deployment back must get the service."""
+    remove(lab, "r2")
+    status(target, "half-applied")
+    ended = target.db("upgrade")
+    assert ended.code == 0, ended.output
+    assert "later release has begun migration r2" in ended.output
+
+
+def test_a_failed_migration_leaves_nothing_half_applied(two: Lab, database: str) -> None:
+    if database in {"mysql", "mariadb"}:
+        pytest.skip("Each statement is committed by itself there: see test_half_applied.")
+    with two.fresh() as target:
+        two.write("r2", f'{ADD}\nraise RuntimeError("no")', DROP)
+        assert target.alembic("upgrade", "r2").code != 0
+        status(target, "behind")
+
+
+def test_without_a_server(two: Lab, database: str, tmp_path: Path) -> None:
+    url = {
+        "sqlite": f"sqlite:///{tmp_path / 'no such folder' / 'app.db'}",
+        "postgresql": "postgresql://user:secret@127.0.0.1:9/name",
+    }.get(database, f"{database}://user:secret@127.0.0.1:9/name")
+    for arguments in (["status"], ["status", "--json"]):
+        ended = Target(two, url).db(*arguments)
+        assert ended.code == 1
+        assert ended.output.startswith("FAILED: ")
+        assert "Traceback" not in ended.output
+        assert "secret" not in ended.output
+
+
+def remove(lab: Lab, revision: str) -> None:
+    """As in the release before."""
+    (lab.project.package / "migrations" / "versions" / f"{revision}.py").unlink()
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
