@@ -10,7 +10,7 @@ export into port database
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 UNKNOWN := $(filter-out into port database TEST_ARGS,$(GIVEN))
 ifneq ($(UNKNOWN),)
-$(error There is no $(UNKNOWN)=: make demo takes into=, port= and database=, make test takes TEST_ARGS=)
+$(error There is no $(UNKNOWN)=: make demo takes into=, port= and database=, make test and make bench take TEST_ARGS=)
 endif
 
 PYTEST := .venv/bin/python -m pytest -n auto --dist worksteal
@@ -30,6 +30,10 @@ test: .venv/.installed ## Test on every database that can be reached or started 
 .PHONY: test-fast
 test-fast: .venv/.installed ## Test what needs no server, in a minute
 	$(PYTEST) --databases=sqlite -m "not slow" $(TEST_ARGS)
+
+.PHONY: bench
+bench: .venv/.installed ## Compare with plain Alembic, in an hour (TEST_ARGS="-k nothing --rounds=3")
+	.venv/bin/python -m pytest benchmarks --rounds=5 $(TEST_ARGS)
 
 .PHONY: check
 check: .venv/.installed ## Lint, check format and types

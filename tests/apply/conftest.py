@@ -17,7 +17,7 @@ from ..databases import throwaway_database
 from ..projects import Renderer
 from ..servers import UnavailableError, find_program, free_port
 from ..supervisor import Service
-from .lab import Lab, Launcher
+from .lab import Lab, Launcher, use_plain_alembic
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +57,7 @@ def lab(open_lab: Callable[[str, str], Lab], database: str, tmp_path: Path) -> L
 def plain(open_lab: Callable[[str, str], Lab], database: str, tmp_path: Path) -> Lab:
     """Plain Alembic, to compare with."""
     lab = open_lab(database, "plain")
-    lab.use_plain_alembic()
+    use_plain_alembic(lab.project)
     return replace(lab, open_database=partial(throwaway_database, database, tmp_path))
 
 

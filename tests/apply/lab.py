@@ -55,21 +55,7 @@ class Lab:
 
     def write(self, revision: str, upgrade: str, downgrade: str = "pass") -> None:
         """One more migration, or one anew; they follow each other in the order of their names."""
-        versions = self.project.package / "migrations" / "versions"
-        versions.mkdir(exist_ok=True)
-        names = (path.stem for path in versions.glob("*.py"))
-        before = max((name for name in names if name < revision), default=None)
-        (versions / f"{revision}.py").write_text(
-            "import time\nfrom pathlib import Path\n\nimport sqlalchemy as sa\nfrom alembic import op\n\n"
-            f"revision = {revision!r}\ndown_revision = {before!r}\n\n\n"
-            f"def upgrade():\n{_indented(upgrade)}\n\n\n"
-            f"def downgrade():\n{_indented(downgrade)}\n"
-        )
-
-    def use_plain_alembic(self) -> None:
-        package = str(self.project.answers["package_name"])
-        env = self.project.package / "migrations" / "env.py"
-        env.write_text(PLAIN.format(package=package))
+        write_migration(self.project, revision, upgrade, downgrade)
 
     def clear(self) -> None:
         """Without the migrations of the test before, and the files that these made."""
@@ -215,6 +201,24 @@ class Target:
     def revision(self) -> str | None:
         rows = self.query("SELECT version_num FROM alembic_version")
         return str(rows[0][0]) if rows else None
+
+
+def write_migration(project: Project, revision: str, upgrade: str, downgrade: str = "pass") -> None:
+    versions = project.package / "migrations" / "versions"
+    versions.mkdir(exist_ok=True)
+    names = (path.stem for path in versions.glob("*.py"))
+    before = max((name for name in names if name < revision), default=None)
+    (versions / f"{revision}.py").write_text(
+        "import time\nfrom pathlib import Path\n\nimport sqlalchemy as sa\nfrom alembic import op\n\n"
+        f"revision = {revision!r}\ndown_revision = {before!r}\n\n\n"
+        f"def upgrade():\n{_indented(upgrade)}\n\n\n"
+        f"def downgrade():\n{_indented(downgrade)}\n"
+    )
+
+
+def use_plain_alembic(project: Project) -> None:
+    env = project.package / "migrations" / "env.py"
+    env.write_text(PLAIN.format(package=project.answers["package_name"]))
 
 
 def _indented(code: str) -> str:

@@ -6,15 +6,12 @@ soon, lets them pass, and tries again.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy import text
 
-from ..servers import driver_url
 from .lab import Lab, Target
-from .traffic import traffic
+from .traffic import traffic, transaction
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +49,7 @@ def test_the_application_goes_on(lab: Lab, plain: Lab, capsys: pytest.CaptureFix
         for target in (ours, alembics):
             target.upgrade("r1")
         with traffic(ours.url, QUERY) as with_ours, traffic(alembics.url, QUERY) as with_alembics:
-            with _transaction(ours, QUERY), _transaction(alembics, QUERY):
+            with transaction(ours.url, QUERY), transaction(alembics.url, QUERY):
                 running = [
                     target.begin("upgrade", "head", MIGRATION_LOCK_TIMEOUT=str(timeout))
                     for target in (ours, alembics)
@@ -75,14 +72,6 @@ def test_the_application_goes_on(lab: Lab, plain: Lab, capsys: pytest.CaptureFix
     assert with_alembics.worst > timeout + TOLERANCE
 
 
-@contextmanager
-def _transaction(target: Target, statement: str, **options: str) -> Iterator[Connection]:
-    engine = create_engine(driver_url(target.url), poolclass=NullPool, **options)
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-        yield connection
-
-
 @ON_POSTGRESQL
 def test_who_is_in_the_way(lab: Lab) -> None:
     _see_who_is_in_the_way(lab)
@@ -99,7 +88,7 @@ def _see_who_is_in_the_way(lab: Lab) -> None:
     lab.write("r2", f'op.execute("DELETE FROM notes"){ALTER}')
     with lab.fresh() as target:
         target.upgrade("r1")
-        with _transaction(target, "LOCK TABLE accounts IN SHARE MODE") as connection:
+        with transaction(target.url, "LOCK TABLE accounts IN SHARE MODE") as connection:
             session = connection.scalar(text("SELECT pg_backend_pid()"))
             ended = target.alembic(
                 "-x", "lock-wait=4", "upgrade", "head", MIGRATION_LOCK_TIMEOUT="0.3"
@@ -123,7 +112,7 @@ def test_others_get_what_the_migration_had_locked_before(lab: Lab) -> None:
     with lab.fresh() as target:
         target.upgrade("r1")
         with traffic(target.url, "SELECT count(*) FROM notes") as measured:
-            with _transaction(target, QUERY):
+            with transaction(target.url, QUERY):
                 running = target.begin("upgrade", "head", MIGRATION_LOCK_TIMEOUT="0.5")
                 measured.wait_for_a_slow_one()
                 time.sleep(2)
@@ -140,7 +129,7 @@ def test_a_deadlock_is_tried_again(lab: Lab) -> None:
     with lab.fresh() as target:
         target.upgrade("r1")
         target.execute(f"ALTER DATABASE {target.name} SET deadlock_timeout = '300ms'")
-        with _transaction(target, "UPDATE notes SET text = 'kept'") as connection:
+        with transaction(target.url, "UPDATE notes SET text = 'kept'") as connection:
             running = target.begin("upgrade", "+2", MIGRATION_LOCK_TIMEOUT="1")
             _wait_until_somebody_waits(target)
             connection.execute(text("UPDATE accounts SET amount = amount + 1"))
@@ -176,10 +165,10 @@ def test_an_index_is_not_built_again(lab: Lab) -> None:
     lab.write("r2", CONCURRENTLY)
     with lab.fresh() as target:
         target.upgrade("r1")
-        with _transaction(target, "LOCK TABLE notes IN SHARE MODE"):
+        with transaction(target.url, "LOCK TABLE notes IN SHARE MODE"):
             with (
                 traffic(target.url, "UPDATE accounts SET amount = amount + 1") as measured,
-                _transaction(target, QUERY, isolation_level="REPEATABLE READ") as connection,
+                transaction(target.url, QUERY, isolation_level="REPEATABLE READ") as connection,
             ):
                 session = connection.scalar(text("SELECT pg_backend_pid()"))
                 running = target.begin("upgrade", "head", MIGRATION_LOCK_TIMEOUT="0.4")

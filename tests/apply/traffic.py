@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import Connection, NullPool, create_engine, text
 
 from ..servers import driver_url
 
@@ -75,3 +75,12 @@ def _ask(url: str, statement: str, measured: Traffic, over: threading.Event) -> 
                 moment = came + count * PERIOD
                 measured.requests.append((moment, now - moment))
             time.sleep(max(0.0, came + PERIOD - now))
+
+
+@contextmanager
+def transaction(url: str, statement: str, **options: str) -> Iterator[Connection]:
+    """Somebody who stays in one, and with it in the way of migrations."""
+    engine = create_engine(driver_url(url), poolclass=NullPool, **options)
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+        yield connection

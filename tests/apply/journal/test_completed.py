@@ -325,3 +325,12 @@ op.execute("UPDATE t SET v = LAST_INSERT_ID(v + 41) WHERE id = 1")
         case.die()
         case.complete()
         assert case.query("SELECT v FROM t WHERE id > 2 ORDER BY id") == [(3,), (42,)]
+
+
+def test_what_the_session_knew_when_an_answer_was_lost(workshop: Workshop) -> None:
+    ask = 'op.execute("UPDATE t SET v = LAST_INSERT_ID(v + 41) WHERE id = 1")\n'
+    use = 'op.execute("INSERT INTO t (id, v) VALUES (9, LAST_INSERT_ID())")\n'
+    with workshop.case(ask + A + use) as case:
+        case.interrupt("ALTER TABLE t ADD COLUMN a")
+        case.complete()
+        assert case.query("SELECT v FROM t WHERE id = 9") == [(42,)]

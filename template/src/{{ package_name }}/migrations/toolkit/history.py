@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -66,18 +67,24 @@ class Recorder:
                 "revision": script.revision,
                 "direction": direction,
                 "digest": digest(script.path),
-                "release": _release(),
                 "applied_at": _utc_now(ctx.dialect.name),
             }
-            if not ctx.as_sql:
-                row |= {
-                    "seconds": round(now - self.since, 3),
-                    "host": socket.gethostname(),
-                    "applied_by": _user(),
-                }
+            if ctx.as_sql:
+                row["release"] = self._origin["release"]
+            else:
+                row |= {"seconds": round(now - self.since, 3), **self._origin}
             ctx.execute(HISTORY.insert().inline().values(row))
         self.steps += 1
         self.since = time.monotonic()
+
+    @cached_property
+    def _origin(self) -> dict[str, str | None]:
+        """The same for all steps, and slow to find."""
+        return {
+            "release": _release(),
+            "host": socket.gethostname(),
+            "applied_by": _user(),
+        }
 
 
 def create_history(connection: sa.Connection) -> None:

@@ -123,6 +123,8 @@ class Journal:
         done = took_effect(last, schema, self._wire, resume)
         state = State.DONE if done else State.FAILED
         judged = replace(last, state=state, outcome=values.dump(NOTHING))
+        # It is written with the entry, and this session has another one.
+        self._entries.restore_last_insert_id(last.number)
         self._entries.write(judged)
         self._wire.commit()
         return judged

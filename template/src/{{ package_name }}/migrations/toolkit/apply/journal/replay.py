@@ -14,6 +14,7 @@ from . import outcome, values
 from .entries import Entries, Entry, State, Step
 from .schema import Schema
 from .statements import Kind, Statement
+from .verdict import can_be_judged
 from .wire import Wire, is_answer
 
 
@@ -125,7 +126,10 @@ class Replay:
         statement = execution.statement
         can_be_seen = statement.kind is Kind.DEFINE
         before = self._schema.digest(statement) if can_be_seen else None
-        intent = replace(self._entry(execution, State.INTENT), schema_before=before)
+        nothing = values.dump(outcome.NOTHING)
+        intent = replace(
+            self._entry(execution, State.INTENT), schema_before=before, outcome=nothing
+        )
         self._write(intent)
         self._commit()
         try:
@@ -135,8 +139,11 @@ class Replay:
             if is_answer(error):
                 self._note_failure(execution, intent, error)
             raise
-        self._write(replace(intent, state=State.DONE, outcome=self._take(execution)))
-        self._commit()
+        done = replace(intent, state=State.DONE, outcome=self._take(execution))
+        self._write(done)
+        # Until then it is told as one whose answer was lost; each commit waits for the disk.
+        if done.outcome != nothing or not can_be_judged(intent):
+            self._commit()
         self._schema.forget()
 
     def _note_failure(self, execution: Execution, intent: Entry, error: Exception) -> None:

@@ -16,6 +16,13 @@ Resume = Literal["done", "again", "restart"]
 _NO_SUCH_TRIGGER = "1360"
 
 
+def can_be_judged(entry: Entry) -> bool:
+    """Whether the definitions alone will tell, and not that it may as well run twice."""
+    before = entry.schema_before
+    is_repeatable = Statement.parse(entry.statement).is_repeatable
+    return before is not None and not before.endswith(UNSURE) and not is_repeatable
+
+
 def took_effect(entry: Entry, schema: Schema, wire: Wire, resume: Resume | None) -> bool:
     """Rests on two things: the server executes each definition all or not, and nobody else has
     changed the same table since."""
