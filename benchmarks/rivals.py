@@ -1,4 +1,4 @@
-"""pytest plugin: projects to compare, this template's migrations, and the same ones with Alembic's own env.py."""
+"""pytest plugin: two projects to compare, one of them with Alembic's own env.py."""
 
 import shutil
 from collections.abc import Callable, Iterator
