@@ -1,26 +1,106 @@
-"""What SQLAlchemy's inspector does not tell of an SQLite schema."""
+"""An SQLite schema: each thing in it, and what it is."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, Dialect, Inspector, inspect
+from sqlalchemy.types import NullType
+
+from .batch import without_warnings
+
+#: For other databases: what lets a user make one for a moment.
+ALLOW = ""
 
 #: Kept in the text of CREATE TABLE only.
 OPTIONS = re.compile(r"\bAUTOINCREMENT\b|\bSTRICT\b|\bWITHOUT\s+ROWID\b|\bCOLLATE\s+\S+", re.I)
+SYNONYMS = {"now()": "current_timestamp", "true": "1", "false": "0"}
 
 
 def tables(connection: Connection) -> list[str]:
     return inspect(connection).get_table_names()
 
 
-def definitions(connection: Connection) -> Iterable[tuple[str, str]]:
+def definitions(connection: Connection) -> Iterable[tuple[str, str, str, str]]:
+    """Kind, name, table, text."""
+    inspector = inspect(connection)
     rows = connection.exec_driver_sql(
-        "SELECT type, name, sql FROM sqlite_master"
-        " WHERE name NOT LIKE 'sqlite_%' AND sql IS NOT NULL AND type <> 'view'"
+        "SELECT type, name, tbl_name, sql FROM sqlite_master"
+        " WHERE name NOT LIKE 'sqlite_%' AND sql IS NOT NULL"
     )
-    for kind, name, sql in rows:
+    for kind, name, table, sql in rows:
         if kind == "table":
             options = (option.upper() for option in OPTIONS.findall(sql))
-            yield f"options of {name}", " ".join(sorted(options))
+            yield "table", name, "", " ".join(sorted(options))
+            with without_warnings():  # of indexes on expressions, which are in sqlite_master
+                yield from list(_columns(inspector, name, connection.dialect))
+                yield from list(_constraints(inspector, name))
         else:
-            yield f"{kind} {name}", sql
+            yield kind, name, "" if kind == "view" else table, _plain(sql)
+
+
+def _columns(
+    inspector: Inspector, table: str, dialect: Dialect
+) -> Iterator[tuple[str, str, str, str]]:
+    for column in inspector.get_columns(table):
+        kind, default, computed = column["type"], column["default"], column.get("computed")
+        words = [
+            "" if isinstance(kind, NullType) else kind.compile(dialect),
+            "NULL" if column["nullable"] else "NOT NULL",
+            f"DEFAULT {_meaning(default)}" if default is not None else "",
+            f"GENERATED ALWAYS AS ({computed['sqltext']})" if computed else "",
+            "STORED" if computed and computed["persisted"] else "",
+        ]
+        yield "column", column["name"], table, " ".join(filter(None, words))
+
+
+def _constraints(inspector: Inspector, table: str) -> Iterator[tuple[str, str, str, str]]:
+    if key := inspector.get_pk_constraint(table)["constrained_columns"]:
+        yield "primary key", "", table, _list(key)
+    for unique in inspector.get_unique_constraints(table):
+        columns = _list(unique["column_names"])
+        yield "unique constraint", unique["name"] or columns, table, columns
+    for reference in inspector.get_foreign_keys(table):
+        columns = _list(reference["constrained_columns"])
+        target = f"{reference['referred_table']} {_list(reference['referred_columns'])}"
+        options = " ".join(f"{name} {value}" for name, value in _options(reference))
+        yield (
+            "foreign key",
+            reference["name"] or columns,
+            table,
+            f"{columns} REFERENCES {target} {options}",
+        )
+    for check in inspector.get_check_constraints(table):
+        text = " ".join(check["sqltext"].split())
+        yield "check", check["name"] or text, table, text
+
+
+def _options(reference: Any) -> list[tuple[str, Any]]:
+    """ON DELETE and the like."""
+    names = {"ondelete": "ON DELETE", "onupdate": "ON UPDATE"}
+    given = sorted(reference.get("options", {}).items())
+    return [(names.get(name, name.upper()), value) for name, value in given if value is not None]
+
+
+def _list(columns: Iterable[str | None]) -> str:
+    return f"({', '.join(map(str, columns))})"
+
+
+def _meaning(default: str) -> str:
+    """SQLite keeps a default as it was written: '0' and 0, now() and CURRENT_TIMESTAMP."""
+    text = default.strip()
+    while text.startswith("(") and text.endswith(")"):
+        text = text[1:-1].strip()
+    if re.fullmatch(r"'-?\d+(\.\d+)?'", text):
+        return text.strip("'")
+    return text if text.startswith("'") else SYNONYMS.get(text.lower(), text.lower())
+
+
+def _plain(sql: str) -> str:
+    """Without quotes around names, and with one form of spaces."""
+    text = re.sub(r'["`\[](\w+)["`\]]', r"\1", " ".join(sql.split()))
+    return re.sub(r"\s*([(),])\s*", r"\1", text)
+
+
+def make_alike(connection: Connection, model: Connection) -> None:
+    """Give an empty database what no migration makes: nothing."""

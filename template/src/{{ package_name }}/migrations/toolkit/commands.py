@@ -13,6 +13,7 @@ from alembic.util import CommandError
 
 from ...config import PROJECT
 from .apply.migrate import seconds
+from .baseline import baseline
 from .config import LOCATION, alembic_config
 from .environment import refuse_ini
 from .report import status
@@ -107,6 +108,12 @@ COMMANDS = [
         "rare",
         "say where the database is, and migrate nothing",
         ["stamp head", "stamp 27c6"],
+    ),
+    Command(
+        baseline,
+        "rare",
+        "find the migration that tables match which no migration has made",
+        ["baseline", "-x other-tables=ignore baseline"],
     ),
     Command(command.edit, "rare", "open a migration in $EDITOR", ["edit head"]),
     Command(

@@ -6,7 +6,7 @@ from typing import Any
 from alembic.config import Config
 from sqlalchemy import URL
 
-from ...config import PROJECT
+from ...config import PROJECT, load_settings
 
 LOCATION = Path(__file__).parents[1]
 
@@ -17,3 +17,9 @@ def alembic_config(url: URL | None = None, **options: Any) -> Config:
     config.set_main_option("script_location", str(LOCATION).replace("%", "%%"))
     config.attributes["url"] = url
     return config
+
+
+def migration_url(config: Config) -> URL:
+    """The one given to `alembic_config`, or that of the settings."""
+    url: URL | None = config.attributes["url"]
+    return url or load_settings().migration_url

@@ -125,8 +125,11 @@ def _with_tables(options: Options) -> Options:
 def _with_ours(options: Options, *on_version_apply: Callable[..., None]) -> Options:
     """These the user's options add to, and do not replace."""
     given = options.get("on_version_apply") or ()
+    callbacks = [*on_version_apply, *([given] if callable(given) else given)]
+    if compare := context.config.attributes.get("on_version_apply"):
+        callbacks.append(compare)
     return options | {
-        "on_version_apply": [*on_version_apply, *([given] if callable(given) else given)],
+        "on_version_apply": callbacks,
         "process_revision_directives": _in_turn(
             autogenerate.drop_tables_whole, options.get("process_revision_directives")
         ),

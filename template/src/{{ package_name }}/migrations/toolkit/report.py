@@ -11,9 +11,9 @@ from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError
 
 from ... import DISTRIBUTION
-from ...config import load_settings
 from ...driver import reason
 from . import history
+from .config import migration_url
 from .connection import look
 from .status import State, Status, applied_by, listed, moment
 from .status import status as find_status
@@ -34,7 +34,7 @@ def status(config: Config, json: bool = False) -> None:
     """Compare the database with the migrations of this release."""
     script = ScriptDirectory.from_config(config)
     try:
-        with look(load_settings().migration_url) as connection:
+        with look(migration_url(config)) as connection:
             found = find_status(connection, script, read_files=True)
             rows = history.last_of_each(connection)
     except DBAPIError as error:

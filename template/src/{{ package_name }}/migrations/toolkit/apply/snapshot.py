@@ -4,90 +4,96 @@ Comparing a database with Python would need to know how the server spells each d
 and expression. Two databases on one server spell them alike.
 """
 
-import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from textwrap import shorten
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from ..history import OWN_TABLES
 from .definitions import definitions
 
-Facts = dict[str, str]
+WIDTH = 300
 
-#: The toolkit's and Alembic's own tables, and what belongs to them.
-OWN = re.compile(r"\balembic_(version|history|journal|unfinished)")
 
-ATTRIBUTES = ("default", "computed", "identity", "autoincrement", "comment")
-UNSET = (None, False, "auto")
+class Thing(NamedTuple):
+    """A table, or what belongs to one, or stands by itself (table is then empty)."""
+
+    table: str
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        if self.kind == "column":
+            return f"column {self.table}.{self.name}"
+        words = [self.kind, self.name, f"of {self.table}" if self.table else ""]
+        return " ".join(word for word in words if word)
+
+
+Facts = dict[Thing, str]
 
 
 def snapshot(connection: sa.Connection) -> Facts:
-    """What makes up the schema, from the connection's default schema."""
-    facts = {name: " ".join(text.split()) for name, text in definitions(connection)}
-    inspector = sa.inspect(connection)
-    for table in inspector.get_table_names():
-        facts |= _table(inspector, table, connection.dialect)
-    for view in inspector.get_view_names():
-        facts[f"view {view}"] = " ".join(str(inspector.get_view_definition(view)).split())
-    return {name: text for name, text in facts.items() if not OWN.search(name)}
-
-
-def difference(found: Facts, wanted: Facts) -> list[str]:
-    """A line for each fact that is missing, surplus or another one."""
-    return [
-        _line(name, found.get(name), wanted.get(name))
-        for name in sorted(found.keys() | wanted.keys())
-        if found.get(name) != wanted.get(name)
-    ]
-
-
-def _line(name: str, found: str | None, wanted: str | None) -> str:
-    if found is None:
-        return f"missing: {name}" + (f" ({wanted})" if wanted else "")
-    if wanted is None:
-        return f"surplus: {name}" + (f" ({found})" if found else "")
-    return f"differs: {name} is {found!r}, should be {wanted!r}"
-
-
-def _table(inspector: sa.Inspector, table: str, dialect: sa.Dialect) -> Facts:
-    facts: Facts = {f"table {table}": ""}
-    for column in inspector.get_columns(table):
-        facts[f"column {table}.{column['name']}"] = _column(column, dialect)
-    parts: dict[str, Iterable[Any]] = {
-        "primary key": [inspector.get_pk_constraint(table)],
-        "unique": inspector.get_unique_constraints(table),
-        "foreign key": inspector.get_foreign_keys(table),
-        "index": inspector.get_indexes(table),
-        "check": inspector.get_check_constraints(table),
+    """What makes up the connection's default schema."""
+    return {
+        Thing(table, kind, name): " ".join(text.split())
+        for kind, name, table, text in definitions(connection)
+        if table not in OWN_TABLES and not (kind == "table" and name in OWN_TABLES)
     }
-    if dialect.supports_comments:
-        parts["comment"] = [inspector.get_table_comment(table)]
-    for kind, items in parts.items():
-        for item in items:
-            for name, text in _details(item):
-                facts[f"{kind} {_name(item)} of {table}: {name}"] = text
-    return facts
 
 
-def _column(column: Any, dialect: sa.Dialect) -> str:
-    kind = column["type"]
-    collation = getattr(kind, "collation", None)
-    words = [
-        kind.compile(dialect),
-        f"COLLATE {collation}" if collation else "",
-        "NULL" if column["nullable"] else "NOT NULL",
-        *(f"{key} {column[key]}" for key in ATTRIBUTES if column.get(key) not in UNSET),
-    ]
-    return " ".join(word for word in words if word)
+def others(found: Facts, wanted: Facts) -> set[Thing]:
+    """Tables, views and the like that only the first has."""
+    return {thing for thing in found if not thing.table and thing not in wanted}
 
 
-def _name(item: Any) -> str:
-    """Its name, or what tells one without a name from the others."""
-    columns = item.get("constrained_columns") or item.get("column_names") or ()
-    return item.get("name") or ",".join(map(str, columns)) or str(item.get("sqltext", ""))
+def without(facts: Facts, things: set[Thing]) -> Facts:
+    tables = _tables(things)
+    return {
+        thing: text
+        for thing, text in facts.items()
+        if thing not in things and thing.table not in tables
+    }
 
 
-def _details(item: Any) -> Iterator[tuple[str, str]]:
-    for key, value in item.items():
-        if key != "name" and value not in (None, [], {}):
-            yield key, " ".join(str(value).split())
+def differences(found: Facts, wanted: Facts) -> Iterator[str]:
+    """A line for each thing that is missing, surplus or another one; for a whole table, one."""
+    whole = _tables(others(found, wanted) | others(wanted, found))
+    named = dict(_named_otherwise(found, wanted))
+    for thing in sorted(found.keys() | wanted.keys()):
+        here, there = found.get(thing), wanted.get(thing)
+        if here == there or thing.table in whole or thing in named.values():
+            continue
+        if thing in named:
+            yield f"{thing} should be named {named[thing].name}: {_shown(here)}"
+        else:
+            yield _line(thing, here, there)
+
+
+def _named_otherwise(found: Facts, wanted: Facts) -> Iterator[tuple[Thing, Thing]]:
+    """Constraints and indexes that differ in nothing but their names; columns have a meaning."""
+    missing = {
+        (thing.table, thing.kind, text.replace(thing.name, "")): thing
+        for thing, text in wanted.items()
+        if thing not in found and thing.table and thing.kind != "column"
+    }
+    for thing, text in found.items():
+        same = (thing.table, thing.kind, text.replace(thing.name, ""))
+        if thing not in wanted and same in missing:
+            yield thing, missing.pop(same)
+
+
+def _tables(things: Iterable[Thing]) -> set[str]:
+    return {thing.name for thing in things if thing.kind == "table"}
+
+
+def _line(thing: Thing, here: str | None, there: str | None) -> str:
+    if here is None:
+        return f"{thing} is missing{f': {_shown(there)}' if there else ''}"
+    if there is None:
+        return f"{thing} is in no migration{f': {_shown(here)}' if here else ''}"
+    return f"{thing} is {_shown(here)}, and should be {_shown(there)}"
+
+
+def _shown(text: str | None) -> str:
+    return shorten(text, WIDTH) if text else "without options"

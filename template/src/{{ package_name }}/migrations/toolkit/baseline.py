@@ -1,0 +1,166 @@
+"""`db baseline`: find the migration that tables match which no migration has made."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from textwrap import shorten
+from typing import Any, cast
+from uuid import uuid4
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection
+from sqlalchemy.exc import DBAPIError
+
+from ... import DISTRIBUTION, driver
+from .apply import definitions
+from .apply.snapshot import Facts, differences, others, snapshot, without
+from .config import alembic_config, migration_url
+from .connection import look
+from .history import OWN_TABLES
+from .status import Status, status
+
+IGNORE = "other-tables=ignore"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the migrations lead, and how the database differs from it."""
+
+    heads: tuple[str, ...]
+    differences: list[str]
+    #: What is somebody else's.
+    ignored: list[str]
+
+
+def baseline(config: Config) -> None:
+    """Say where the database is, if its tables are those of a migration."""
+    script = ScriptDirectory.from_config(config)
+    ignore = IGNORE in (getattr(config.cmd_opts, "x", None) or ())
+    url = migration_url(config)
+    with look(url) as connection:
+        _refuse(connection, status(connection, script))
+        places = _walk(url, connection, ignore=ignore)
+    matching = [place for place in places if not place.differences]
+    if not matching:
+        # Of several, the newest.
+        nearest = min(reversed(places), key=lambda place: len(place.differences))
+        config.print_stdout("%s", "\n".join(_differences(nearest, script)))
+        raise CommandError(_advice(nearest))
+    command.stamp(config, list(matching[-1].heads))
+    config.print_stdout("%s", "\n".join(_found(matching, script)))
+
+
+def _refuse(connection: Connection, found: Status) -> None:
+    if found.database or found.unfinished:
+        raise CommandError(
+            "This database is migrated already: see"
+            f" `{DISTRIBUTION} db status`. Nothing was recorded."
+        )
+    if not set(definitions.tables(connection)) - OWN_TABLES:
+        raise CommandError(
+            f"This database has no tables: `{DISTRIBUTION} db upgrade` makes them. Nothing was"
+            " recorded."
+        )
+    if not found.pending:
+        raise CommandError("This release has no migrations: write one first.")
+
+
+def _walk(url: URL, connection: Connection, *, ignore: bool) -> list[Place]:
+    """Run all migrations elsewhere, and compare after each."""
+    found = snapshot(connection)
+    places: list[Place] = []
+
+    def compare(*, ctx: MigrationContext, heads: set[str], **_: Any) -> None:
+        places.append(_place(heads, found, snapshot(cast(Connection, ctx.connection)), ignore))
+
+    with _throw_away_database(url) as elsewhere:
+        with look(elsewhere) as other:
+            other.execution_options(read_only=False)
+            definitions.make_alike(other, connection)
+            other.commit()
+        config = alembic_config(elsewhere)
+        config.attributes["on_version_apply"] = compare
+        try:
+            command.upgrade(config, "heads")
+        except CommandError as error:
+            raise CommandError(
+                "The migrations cannot be run in a throw-away database, to compare this one with:"
+                f" {_reason(error)}"
+            ) from None
+    return places
+
+
+def _reason(error: CommandError) -> str:
+    """Without what is said of the state that the database is in: it is gone."""
+    cause = error.__cause__
+    if isinstance(cause, DBAPIError):
+        return f"`{shorten(cause.statement or '', 200)}` failed: {driver.reason(cause)}."
+    return str(error)
+
+
+def _place(heads: set[str], found: Facts, wanted: Facts, ignore: bool) -> Place:
+    ignored = others(found, wanted) if ignore else set()
+    lines = list(differences(without(found, ignored), wanted))
+    return Place(tuple(sorted(heads)), lines, sorted(map(str, ignored)))
+
+
+@contextmanager
+def _throw_away_database(url: URL) -> Iterator[URL]:
+    with TemporaryDirectory() as folder:
+        elsewhere = driver.throw_away_url(url, Path(folder), uuid4().hex[:12])
+        try:
+            driver.create_database(elsewhere)
+        except DBAPIError as error:
+            how = definitions.ALLOW.format(user=url.username, database=url.database)
+            raise CommandError(
+                "To compare with, the migrations are run in a throw-away database on the same"
+                f" server, and this user may not make one ({driver.reason(error)}). Let an"
+                f" administrator run `{how}`, or set DATABASE_MIGRATION_URL to a user who may."
+            ) from None
+        try:
+            yield elsewhere
+        finally:
+            driver.drop_database(elsewhere)
+
+
+def _differences(nearest: Place, script: ScriptDirectory) -> Iterator[str]:
+    yield f"The migration that the database is nearest to is {_title(nearest, script)}. But:"
+    for line in nearest.differences:
+        yield f"  {line}"
+
+
+def _advice(nearest: Place) -> str:
+    heads = " ".join(nearest.heads)
+    return (
+        "The database differs from every migration, and nothing was recorded. Change the tables as"
+        " listed above, or the migrations, and run this again. If there are tables of somebody"
+        f" else's: `{DISTRIBUTION} db -x {IGNORE} baseline`. If no difference matters:"
+        f" `{DISTRIBUTION} db stamp {heads}`."
+    )
+
+
+def _found(matching: list[Place], script: ScriptDirectory) -> Iterator[str]:
+    newest = matching[-1]
+    yield f"The tables are those of migration {_title(newest, script)}, which is recorded now."
+    if newest.ignored:
+        yield f"Ignored: {', '.join(newest.ignored)}."
+    if len(matching) > 1:
+        yield (
+            f"They are those of {_title(matching[0], script)}, too. What the later ones change is"
+            " in no table's definition: see whether the rows are as these leave them."
+        )
+    if newest.heads != tuple(sorted(script.get_heads())):
+        yield f"Next: {DISTRIBUTION} db upgrade"
+
+
+def _title(place: Place, script: ScriptDirectory) -> str:
+    scripts = [script.get_revision(head) for head in place.heads]
+    return " and ".join(
+        f"{each.revision} ({each.doc})" if each.doc else each.revision for each in scripts
+    )
