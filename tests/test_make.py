@@ -21,7 +21,8 @@ from .template import git
 
 Render = Callable[..., Project]
 
-TOOLS = ["awk", "cat", "cp", "dirname", "env", "git", "grep", "make", "sed", "sh", "touch"]
+TOOLS = ["awk", "cat", "cp", "dirname", "env", "git", "grep", "make", "mkdir", "rm", "sed", "sh"]
+TOOLS += ["sleep", "touch"]
 # Without these nothing can be downloaded, however bare the machine.
 NETWORK = re.compile(r"(PIP|UV|SSL)_|(https?|all|no)_proxy$", re.IGNORECASE)
 # Behaves as `uv run command` without a project would; notes how it was called.
@@ -313,6 +314,28 @@ class TestRepository:
         assert done.returncode != 0
         assert done.stderr.startswith(sentence)
         assert not (checkout.parent / "my-service").exists()
+
+    def test_a_demo_that_is_interrupted_leaves_the_place_free(
+        self, checkout: Path, machine: Machine
+    ) -> None:
+        (checkout / ".venv" / "bin").mkdir(parents=True)
+        (checkout / ".venv/.installed").touch()
+        # Interrupted while it writes, the real one leaves what it has written.
+        copier = checkout / ".venv" / "bin" / "copier"
+        copier.write_text("#!/bin/sh\nmkdir -p ../demo/src && exec sleep 60\n")
+        copier.chmod(0o755)
+        process = subprocess.Popen(
+            [str(machine.commands / "make"), "demo", "into=../demo"],
+            cwd=checkout,
+            env=machine.environment(),
+            start_new_session=True,
+        )
+        while not (checkout.parent / "demo" / "src").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(30) != 0
+        assert not (checkout.parent / "demo").exists()
 
     @pytest.mark.slow
     def test_two_commands_on_a_bare_machine(self, checkout: Path, machine: Machine) -> None:
