@@ -11,10 +11,13 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from . import DISTRIBUTION, features
 from .config import Settings, load_settings
@@ -96,7 +99,8 @@ def serve(options: Namespace) -> None:
         import_module(".asgi", __package__)  # What fails here, workers would try again for ever.
     # Once it has stopped in order, uvicorn raises the signal again: that would look like a crash.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
+    run = _supervise if workers > 1 else uvicorn.run
+    run(
         f"{__package__}.asgi:app",
         host=settings.host if options.host is None else options.host,
         port=settings.port if options.port is None else options.port,
@@ -111,6 +115,16 @@ def serve(options: Namespace) -> None:
         timeout_graceful_shutdown=GRACE,
         timeout_worker_healthcheck=PATIENCE,
     )
+
+
+def _supervise(app: str, **options: Any) -> None:
+    """As `uvicorn.run`, which ends as if all were well when its workers could not start."""
+    config = uvicorn.Config(app, **options)
+    with config.bind_socket() as listening:
+        supervisor = Multiprocess(config, [listening])
+        supervisor.run()
+    if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
+        sys.exit(STARTUP_FAILURE)
 
 
 def seed(config: Config) -> None:

@@ -43,6 +43,8 @@ def configure(settings: Settings) -> None:
     )
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
     logging.captureWarnings(True)
+    # With --reload it counts the files that changed; uvicorn names them.
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         # Servers that were started without `serve` have set up their own lines.
         logging.getLogger(name).handlers.clear()
