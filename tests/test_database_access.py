@@ -125,10 +125,22 @@ def test_a_password_that_is_not_encoded_is_never_printed(
         assert "percent-encoded" in said
         assert_hidden(said, PASSWORD)
     parse = empty_service.module("driver").parse_url
-    for secret in ("s@cret", "s@cret/more", "s@cret:more", "s/cret@more"):
+    for secret in (
+        "s@cret",
+        "s@cret/more",
+        "s@cret:more",
+        "s/cret@more",
+        "s@cret?more",
+        "s@cret?more=1",
+        "s@cret/more?ssl_more=1",
+        "s#cret@more",
+    ):
         with pytest.raises(ValueError, match="percent-encoded") as refused:
             parse(f"{scheme}://me:{secret}@localhost/orders", Path.cwd())
         assert_hidden(str(refused.value), secret)
+    for secret in ("s#cret", "s/cret", "s?cret", "s:cret", "s%cret", "s cret"):
+        url = parse(f"{scheme}://me@example.com:{secret}@localhost/orders", Path.cwd())
+        assert (url.username, url.password, url.host) == ("me@example.com", secret, "localhost")
 
 
 def assert_hidden(output: str, *passwords: str) -> None:

@@ -1,8 +1,14 @@
 """What a service does while its database is away, and afterwards."""
 
 import asyncio
+import os
+import shutil
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -112,6 +118,93 @@ async def test_a_server_that_was_restarted(empty_service: Service) -> None:
             # Nobody asked meanwhile: what is in the pools is dead, and is noticed.
             assert await statuses(running, 5) == [200] * 5 + [201] * 5
             assert await running.is_idle()
+
+
+@on(*SERVERS)
+async def test_who_is_refused_by_the_server_hears_of_an_outage(service: Service) -> None:
+    """It is no bug of the service; when it is put right there, requests are served."""
+    port = make_url(service.url).port or 0
+    unknown = service.through(port, username="nobody", password="x")
+    for url in (unknown, service.through(port, database="nowhere")):
+        async with service.run(url, size=2) as running:
+            assert set(await statuses(running, 3)) == {503}
+            assert (await running.client.get("/readyz")).status_code == 503
+            assert await running.is_idle()
+    with locked_login(service) as (url, unlock):
+        async with service.run(url, size=2) as running:
+            assert set(await statuses(running, 3)) == {503}
+            unlock()
+            assert await statuses(running, 3) == [200] * 3 + [201] * 3
+            assert await running.is_idle()
+
+
+@contextmanager
+def locked_login(service: Service) -> Iterator[tuple[str, Callable[[], None]]]:
+    """The URL of a user who may not log in, and what lets them in."""
+    url = make_url(service.url)
+    user = name = f"u_{url.database}"[:32]
+    if service.database == "postgresql":
+        create, change = f"CREATE ROLE {user} NOLOGIN SUPERUSER", f"ALTER ROLE {user} LOGIN"
+    else:
+        user = f"{name}@'%', {name}@localhost"
+        create, change = f"CREATE USER {user} ACCOUNT LOCK", f"ALTER USER {user} ACCOUNT UNLOCK"
+    execute(service.url, create)
+    try:
+        if service.database != "postgresql":
+            execute(service.url, f"GRANT ALL ON {url.database}.* TO {user}")
+        yield service.through(url.port or 0, username=name), lambda: execute(service.url, change)
+    finally:
+        execute(service.url, f"DROP USER {user}")
+
+
+@on("sqlite")
+async def test_a_file_that_is_no_database(service: Service, tmp_path: Path) -> None:
+    file = tmp_path / "app.db"
+    file.write_bytes(b"This is a letter." * 1000)
+    async with service.run(f"sqlite:///{file}", size=2) as running:
+        assert set(await statuses(running, 3)) == {503}
+        assert (await running.client.get("/readyz")).status_code == 503
+        shutil.copyfile(str(make_url(service.url).database), file)
+        assert await statuses(running, 3) == [200] * 3 + [201] * 3
+
+
+@on("sqlite")
+@pytest.mark.parametrize("wal", [True, False])
+async def test_a_file_that_may_not_be_written(service: Service, wal: bool) -> None:
+    """Readers need that, too: for files beside it, or for its mode."""
+    with read_only_file(service, wal=wal) as url:
+        async with service.run(url, size=2) as running:
+            with without_root():
+                assert set(await statuses(running, 2)) == {503}
+                assert (await running.client.get("/readyz")).status_code == 503
+
+
+@contextmanager
+def read_only_file(service: Service, *, wal: bool) -> Iterator[str]:
+    """Not below pytest's folder, which is for its owner only."""
+    folder = Path(tempfile.mkdtemp())
+    file = folder / "app.db"
+    shutil.copyfile(str(make_url(service.url).database), file)
+    execute(f"sqlite:///{file}", f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
+    file.chmod(0o444)
+    folder.chmod(0o555 if wal else 0o777)
+    try:
+        yield f"sqlite:///{file}"
+    finally:
+        folder.chmod(0o777)
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def without_root() -> Iterator[None]:
+    """Nothing is forbidden to root."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
 
 @on("postgresql")

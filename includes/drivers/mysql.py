@@ -10,6 +10,7 @@ import asyncmy
 from alembic.util import CommandError
 from sqlalchemy import (
     URL,
+    BigInteger,
     Constraint,
     Engine,
     Index,
@@ -20,7 +21,7 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 SCHEMES = {"mysql", "mariadb"}
@@ -29,9 +30,14 @@ MALFORMED = (
     f"is not a database URL; it looks like {EXAMPLE_URL}, with special characters in the"
     " password percent-encoded"
 )
+# A password ends at its first @; what follows would be taken for a host, a name or parameters.
+AMBIGUOUS = re.compile(r"[^:]+://(?>[^:/]*(:[^@]*)?@).*@")
 DEFAULT_URL: Any = None
 #: Whether a migration that fails leaves nothing behind.
 TRANSACTIONAL_DDL = False
+INTEGER = BigInteger()
+#: Options of a table whose key counts up; this server never gives one a second time.
+KEEP_KEYS: dict[str, bool] = {}
 
 PARAMETERS = {"charset", "unix_socket"}
 SWITCHES = {"ssl_verify_cert", "ssl_verify_identity"}
@@ -45,14 +51,14 @@ def parse_url(value: Any, _: Path) -> URL:
     """Raise ValueError with a sentence that never shows the URL, which may hold a password."""
     if not value:
         raise ValueError(f"is not set; it looks like {EXAMPLE_URL}")
+    if AMBIGUOUS.match(str(value)):
+        raise ValueError(MALFORMED)
     try:
         url = make_url(value)
     except (ArgumentError, ValueError):
         raise ValueError(MALFORMED) from None
     if url.drivername.partition("+")[0] not in SCHEMES:
         raise ValueError(f"is not a MySQL or MariaDB URL; it looks like {EXAMPLE_URL}")
-    if "@" in f"{url.host}{url.database}":
-        raise ValueError(MALFORMED)
     if not url.database:
         raise ValueError(f"names no database; it looks like {EXAMPLE_URL}")
     if unknown := sorted(url.query.keys() - PARAMETERS - TLS_PARAMETERS):
@@ -239,13 +245,13 @@ def is_closed(connection: Any) -> bool:
 # There are too many connections, or the server is about to stop.
 FULL = {1040, 1053, 1203, 1226}
 PASSES = FULL | {1077, 1152, 1205, 1213, 2002, 2003, 2006, 2013, 4031}
-# The server refuses the user, their password, the database, or a connection without TLS.
-REFUSES = {1044, 1045, 1049, 1130, 3159}
 
 
 def is_unavailable(error: DBAPIError) -> bool:
     """Whether there is no connection, or trying again later may help."""
-    return error.connection_invalidated or _code(error) in PASSES | REFUSES
+    # Without a statement it was the connecting that failed: a password, a database, TLS.
+    refused = error.statement is None and isinstance(error, OperationalError)
+    return error.connection_invalidated or refused or _code(error) in PASSES
 
 
 def _code(error: DBAPIError) -> Any:

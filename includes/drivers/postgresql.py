@@ -9,6 +9,7 @@ from psycopg import AsyncConnection, ProgrammingError, errors
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import (
     URL,
+    BigInteger,
     Constraint,
     Engine,
     Index,
@@ -29,9 +30,14 @@ MALFORMED = (
     f"is not a database URL; it looks like {EXAMPLE_URL}, with special characters in the"
     " password percent-encoded"
 )
+# A password ends at its first @; what follows would be taken for a host, a name or parameters.
+AMBIGUOUS = re.compile(r"[^:]+://(?>[^:/]*(:[^@]*)?@).*@")
 DEFAULT_URL: Any = None
 #: Whether a migration that fails leaves nothing behind.
 TRANSACTIONAL_DDL = True
+INTEGER = BigInteger()
+#: Options of a table whose key counts up; this server never gives one a second time.
+KEEP_KEYS: dict[str, bool] = {}
 
 # Statements are not prepared on the server: behind PgBouncer the next one may reach another
 # server process.
@@ -42,6 +48,8 @@ def parse_url(value: Any, _: Path) -> URL:
     """Raise ValueError with a sentence that never shows the URL, which may hold a password."""
     if not value:
         raise ValueError(f"is not set; it looks like {EXAMPLE_URL}")
+    if AMBIGUOUS.match(str(value)):
+        raise ValueError(MALFORMED)
     try:
         url = make_url(value)
         make_conninfo("", **{key: str(setting) for key, setting in url.query.items()})
@@ -52,8 +60,6 @@ def parse_url(value: Any, _: Path) -> URL:
         raise ValueError(MALFORMED) from None
     if url.drivername not in SCHEMES:
         raise ValueError(f"is not a PostgreSQL URL; it looks like {EXAMPLE_URL}")
-    if "@" in f"{url.host}{url.database}":
-        raise ValueError(MALFORMED)
     if not url.database:
         raise ValueError(f"names no database; it looks like {EXAMPLE_URL}")
     return url.set(drivername="postgresql")

@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
-from sqlalchemy import URL, Connection, Engine, MetaData, NullPool, create_engine, event, make_url
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    NullPool,
+    create_engine,
+    event,
+    make_url,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -19,6 +29,10 @@ TRANSACTIONAL_DDL = True
 
 # isolation_level None: transactions begin where we say so, not where Python's sqlite3 guesses.
 CONNECT: dict[str, Any] = {"isolation_level": None, "timeout": 5}
+#: Of 64 bits, and a key of this type counts up; one of BIGINT does not.
+INTEGER = Integer()
+#: Options of a table with such a key.
+KEEP_KEYS = {"sqlite_autoincrement": True}
 
 
 def parse_url(value: Any, folder: Path) -> URL:
@@ -193,11 +207,14 @@ def is_closed(_: Any) -> bool:
     return False
 
 
+UNAVAILABLE = ("BUSY", "CANTOPEN", "FULL", "IOERR", "NOTADB", "READONLY_")
+
+
 def is_unavailable(error: DBAPIError) -> bool:
-    """Whether trying again later may help."""
-    return getattr(error.orig, "sqlite_errorname", "").startswith(
-        ("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL")
-    )
+    """Whether the file cannot be used, or trying again later may help."""
+    name = getattr(error.orig, "sqlite_errorname", "").removeprefix("SQLITE_")
+    # In a statement it is the session that is for reading only, without one it is the file.
+    return name.startswith(UNAVAILABLE) or (name == "READONLY" and error.statement is None)
 
 
 def taken_columns(error: IntegrityError, metadata: MetaData) -> list[str]:
