@@ -144,6 +144,14 @@ async def test_keys_count_up_and_defaults_come_back(service: Service) -> None:
         assert abs(datetime.now(UTC) - moment) < timedelta(minutes=1)
 
 
+async def test_the_key_of_a_deleted_row_is_never_given_again(service: Service) -> None:
+    """A client may still have it, and would see somebody else's row."""
+    async with service.run() as running:
+        last = [(await running.create()).json()["id"] for _ in range(2)][-1]
+        execute(service.url, "DELETE FROM items")
+        assert (await running.create()).json()["id"] > last
+
+
 async def test_moments_are_kept_in_utc(service: Service) -> None:
     item_type = service.module("lab.models").Item
     noon = datetime(2026, 7, 1, 12, tzinfo=timezone(timedelta(hours=2)))

@@ -124,6 +124,11 @@ def test_autogenerate(migrations: Migrations) -> None:
     assert 'op.create_table(\n        "orders"' in orders.text
     assert "sa.DateTime(timezone=True)" in orders.text
     assert str(m.project.answers["package_name"]) not in orders.text
+    # What this database needs, and nothing that another one would.
+    is_sqlite = m.url.startswith("sqlite")
+    assert f'"user_id", sa.{"Integer" if is_sqlite else "BigInteger"}()' in orders.text
+    assert ("sqlite" in orders.text) == is_sqlite
+    assert ("sqlite_autoincrement=True" in orders.text) == is_sqlite
     m.alembic("upgrade", "head")
     assert m.tables()["orders"] == {"id", "user_id", "total", "paid", "created_at"}
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from sqlalchemy import URL, BigInteger, DateTime, Dialect, Integer, MetaData, TypeDecorator, event
+from sqlalchemy import URL, DateTime, Dialect, MetaData, Table, TypeDecorator, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase
@@ -46,12 +46,18 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map = {
-        # SQLite counts up only what is exactly INTEGER.
-        int: BigInteger().with_variant(Integer, "sqlite"),
+        int: driver.INTEGER,
         datetime: Timestamp(),
     }
     # Read server-set values back with RETURNING; an async session cannot load them later.
     __mapper_args__ = {"eager_defaults": True}
+
+
+@event.listens_for(Table, "after_parent_attach")
+def _keep_keys(table: Table, metadata: MetaData) -> None:
+    """The key of a deleted row must never be another's: clients have it."""
+    if metadata is Base.metadata and table.autoincrement_column is not None:
+        table.dialect_kwargs.update(driver.KEEP_KEYS)
 
 
 class Busy(Exception):

@@ -13,6 +13,12 @@ async def create(client: AsyncClient, **changes: str) -> dict[str, Any]:
     return user
 
 
+async def test_the_id_of_a_deleted_user_is_never_given_again(client: AsyncClient) -> None:
+    deleted = await create(client)
+    await client.delete(f"/users/{deleted['id']}")
+    assert (await create(client))["id"] > deleted["id"]
+
+
 async def test_create_answers_the_user_and_where_it_is(client: AsyncClient) -> None:
     response = await client.post("/users", json=ADA)
     user = response.json()
