@@ -1,11 +1,14 @@
 """What the command line says where something is missing or wrong."""
 
+import re
+import shlex
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 from .databases import execute, query
 from .migrations import Migrations
@@ -16,6 +19,7 @@ Render = Callable[..., Project]
 pytestmark = pytest.mark.slow
 
 SECRET = "p@ss/w:%# rd"
+SERVERS = {"postgresql": "postgres:18", "mariadb": "mariadb:12", "mysql": "mysql:9"}
 WAYS = (["db", "upgrade"], ["db", "seed"], ["serve"])
 MALFORMED = {
     "nothing": "",
@@ -39,6 +43,34 @@ def test_a_malformed_url_is_one_sentence(render: Render) -> None:
             assert done.stderr.count("\n") == 1
             assert SECRET not in done.stderr
             assert quote(SECRET) not in done.stderr
+
+
+@pytest.mark.parametrize("database", SERVERS, indirect=True)
+def test_what_is_missing_is_made_by_what_is_said(
+    render: Render, database: str, database_url: str
+) -> None:
+    project = render(database=database).install()
+    url = make_url(database_url)
+    assert advice(project, url.set(port=1)).endswith(f" {SERVERS[database]}")
+
+    missing = url.set(database=f"{url.database}_2")
+    command = shlex.split(advice(project, missing).removesuffix("."))
+    assert command[0] == ("createdb" if database == "postgresql" else database)
+    if database == "mysql":
+        return  # whose client need not be here
+    subprocess.run(command, check=True)
+    try:
+        assert advice(project, missing) == ""
+    finally:
+        execute(database_url, f"DROP DATABASE {missing.database}")
+
+
+def advice(project: Project, url: URL) -> str:
+    """The command that an error names."""
+    written = url.render_as_string(hide_password=False)
+    done = project.run("alembic", "current", url=written, check=False)
+    said = (done.stdout + done.stderr).strip()
+    return re.split(r"create what is missing: |for development: ", said)[-1]
 
 
 def test_help_at_each_level(render: Render) -> None:

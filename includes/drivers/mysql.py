@@ -1,6 +1,7 @@
 """MySQL and MariaDB through asyncmy, and PyMySQL in the migrations, from the same URL."""
 
 import re
+import shlex
 import ssl
 from asyncio import timeout
 from pathlib import Path
@@ -201,9 +202,9 @@ def explain(error: DBAPIError, url: URL) -> str:
         advice = "Try again later, or with `db upgrade --wait 60`."
         return f"The server at {where} refuses: {why}. {advice}"
     if _code(error) not in PASSES:
-        advice = "Correct DATABASE_URL, or create what is missing."
+        advice = f"Correct DATABASE_URL, or create what is missing{_creation(error, url)}."
         return f"The server at {where} refuses: {why}. {advice}"
-    kind, empty, image = MARIADB if url.drivername == "mariadb" else MYSQL
+    kind, empty, image = MARIADB if url.get_backend_name() == "mariadb" else MYSQL
     start = (
         f"docker run -d -p 127.0.0.1:{url.port or 3306}:3306 -e {empty}=1"
         f" -e {kind}_DATABASE={url.database} {image}"
@@ -212,6 +213,16 @@ def explain(error: DBAPIError, url: URL) -> str:
         f"The server does not answer at {where} ({why})."
         f" Correct DATABASE_URL, or start one; for development: {start}"
     )
+
+
+def _creation(error: DBAPIError, url: URL) -> str:
+    if _code(error) != 1049:
+        return ""
+    options = {"-h": url.host or "localhost", "-P": url.port or 3306, "-u": url.username}
+    given = [word for option, value in options.items() if value for word in (option, str(value))]
+    given += ["-p"] if url.password else []
+    statement = f"CREATE DATABASE `{url.database}` CHARACTER SET utf8mb4"
+    return f": {shlex.join([url.get_backend_name(), *given, '-e', statement])}"
 
 
 def throw_away_url(url: URL, _: Path, name: str) -> URL:

@@ -1,6 +1,7 @@
 """PostgreSQL through psycopg 3: the one module that knows which database this service uses."""
 
 import re
+import shlex
 from pathlib import Path
 from select import POLLIN, poll
 from typing import Any
@@ -126,7 +127,7 @@ def explain(error: DBAPIError, url: URL) -> str:
     where = f"{url.host or 'localhost'}:{url.port or 5432}"
     why = reason(error)
     if why.startswith("FATAL:") or not may_pass(error):
-        advice = "Correct DATABASE_URL, or create what is missing."
+        advice = f"Correct DATABASE_URL, or create what is missing{_creation(url, why)}."
         if may_pass(error):
             advice = "Try again later, or with `db upgrade --wait 60`."
         return f"PostgreSQL at {where} refuses: {why.removeprefix('FATAL:').strip()}. {advice}"
@@ -138,6 +139,14 @@ def explain(error: DBAPIError, url: URL) -> str:
         f"PostgreSQL does not answer at {where} ({why})."
         f" Correct DATABASE_URL, or start a server; for development: {start}"
     )
+
+
+def _creation(url: URL, reason: str) -> str:
+    if not reason.endswith(f'database "{url.database}" does not exist'):
+        return ""
+    options = {"-h": url.host or "localhost", "-p": url.port or 5432, "-U": url.username}
+    given = [word for option, value in options.items() if value for word in (option, str(value))]
+    return f": {shlex.join(['createdb', *given, str(url.database)])}"
 
 
 def throw_away_url(url: URL, _: Path, name: str) -> URL:

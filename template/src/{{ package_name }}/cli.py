@@ -16,8 +16,6 @@ from typing import Any
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from . import DISTRIBUTION, features
 from .config import Settings, load_settings
@@ -119,7 +117,10 @@ def serve(options: Namespace) -> None:
 
 def _supervise(app: str, **options: Any) -> None:
     """As `uvicorn.run`, which ends as if all were well when its workers could not start."""
-    config = uvicorn.Config(app, **options)
+    from uvicorn.config import STARTUP_FAILURE, Config
+    from uvicorn.supervisors import Multiprocess
+
+    config = Config(app, **options)
     with config.bind_socket() as listening:
         supervisor = Multiprocess(config, [listening])
         supervisor.run()
