@@ -58,7 +58,7 @@ def definitions(connection: Connection) -> Iterable[tuple[str, str, str, str]]:
     [(database, collation)] = connection.exec_driver_sql(DEFAULTS)
     collations = {(row[0], row[1]): row[2] for row in connection.exec_driver_sql(COLLATIONS)}
     for table in tables(connection):
-        quoted = table.replace("`", "``")
+        quoted = table.replace("`", "``").replace("%", "%%")
         row = connection.exec_driver_sql(f"SHOW CREATE TABLE `{quoted}`").one()
         yield from _table(table, row[1], collations, collation)
     for kind, name, table, text in connection.exec_driver_sql(OTHERS):
@@ -70,31 +70,35 @@ def _table(
 ) -> Iterator[tuple[str, str, str, str]]:
     lines = statement.split("\n")
     end = next(number for number, line in enumerate(lines) if line.startswith(")"))
+    options = " ".join(lines[end:]).removeprefix(")")
     own = collations[table, ""]
-    options = USUAL.sub("", " ".join(lines[end:]).removeprefix(")"))
-    yield "table", table, "", options + (f" COLLATE {own}" if own != usual else "")
+    yield "table", table, "", USUAL.sub("", options) + _collation(own, usual)
     for line in lines[1:end]:
-        found = LINE.fullmatch(line.strip())
-        kind, name, text = found.group("kind", "name", "text") if found else ("", "", line)
-        name = (name or "").replace("``", "`")
-        if kind is None:
-            special = collations.get((table, name)) or own
+        kind, name, text = _part(line.strip())
+        if kind == "column":
             text = CHARACTERS.sub("", WIDTH.sub(r"\1", text))
-            text += f" COLLATE {special}" if special != own else ""
-        yield _kind(kind, text), name, table, f"{_prefix(kind)}{USUAL.sub('', text)}"
+            text = text.replace("DEFAULT (now())", "DEFAULT CURRENT_TIMESTAMP")
+            text += _collation(collations.get((table, name)) or own, own)
+        yield kind, name, table, USUAL.sub("", text)
 
 
-def _kind(kind: str | None, text: str) -> str:
+def _collation(found: str | None, usual: str | None) -> str:
+    return "" if found == usual else f" COLLATE {found}"
+
+
+def _part(line: str) -> tuple[str, str, str]:
+    found = LINE.fullmatch(line)
+    if found is None:
+        return "option", "", line
+    kind, name, text = found.group("kind", "name", "text")
+    name = (name or "").replace("``", "`")
     if kind is None:
-        return "column"
+        return "column", name, text
+    if kind == "PRIMARY KEY":
+        return "primary key", name, text
     if kind == "CONSTRAINT":
-        return "foreign key" if text.startswith("FOREIGN KEY") else "check"
-    return "primary key" if kind == "PRIMARY KEY" else "index"
-
-
-def _prefix(kind: str | None) -> str:
-    """UNIQUE, FULLTEXT or SPATIAL."""
-    return "" if kind in {None, "CONSTRAINT", "PRIMARY KEY", "KEY"} else kind.removesuffix("KEY")
+        return "foreign key" if text.startswith("FOREIGN KEY") else "check", name, text
+    return "index", name, kind.removesuffix("KEY") + text
 
 
 def make_alike(connection: Connection, model: Connection) -> None:

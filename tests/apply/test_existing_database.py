@@ -235,6 +235,79 @@ def test_the_newest_migration_that_matches(lab: Lab) -> None:
         assert target.revision == "r3"
 
 
+SPELLED = """
+op.create_table("users", sa.Column("id", sa.Integer, primary_key=True, autoincrement=False))
+op.create_table(
+    "notes",
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id"), index=True, nullable=False),
+    sa.Column("text", sa.String(20), server_default="", nullable=False),
+    sa.Column("count", sa.Integer, server_default="0", nullable=False),
+    sa.Column("is_new", sa.Boolean, server_default=sa.false(), nullable=False),
+    sa.Column("made_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
+)
+"""
+USERS = "CREATE TABLE users ({id} NOT NULL, CONSTRAINT pk_users PRIMARY KEY (id)){options}"
+NOTES = """
+CREATE TABLE notes (
+    made_at {moment} DEFAULT CURRENT_TIMESTAMP NOT NULL,
+    is_new {flag} NOT NULL DEFAULT {false},
+    count {count},
+    text {text} DEFAULT '' NOT NULL,
+    user_id {integer} NOT NULL,
+    id {integer} NOT NULL,
+    CONSTRAINT fk_notes_user_id FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE NO ACTION,
+    CONSTRAINT pk_notes PRIMARY KEY (id)
+){options}
+"""
+SPELLINGS = {
+    "sqlite": {
+        "id": "'id' integer",
+        "integer": "int",
+        "moment": "datetime",
+        "flag": "boolean",
+        "false": "false",
+        "count": "integer DEFAULT ('0') NOT NULL",
+        "text": "varchar(20)",
+        "options": "",
+    },
+    "postgresql": {
+        "id": "id int4",
+        "integer": "int",
+        "moment": "timestamptz",
+        "flag": "bool",
+        "false": "'no'",
+        "count": "int NOT NULL DEFAULT 0",
+        "text": "varchar(20)",
+        "options": "",
+    },
+    "mysql": {
+        "id": "id int(11)",
+        "integer": "int(10)",
+        "moment": "datetime",
+        "flag": "tinyint(1)",
+        "false": "'0'",
+        "count": "int(5) NOT NULL DEFAULT 0",
+        "text": "varchar(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        "options": " ENGINE=InnoDB AUTO_INCREMENT=7 DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+    },
+}
+
+
+def test_what_was_spelled_otherwise_matches(lab: Lab) -> None:
+    spelling = SPELLINGS["mysql" if lab.database == "mariadb" else lab.database]
+    index = "CREATE INDEX {name} ON notes (user_id)"
+    with lab.fresh() as target:
+        if lab.database in {"mysql", "mariadb"}:
+            target.execute(f"ALTER DATABASE {target.name} COLLATE utf8mb4_bin")
+        lab.write("r1", SPELLED)
+        for statement in (USERS, NOTES, index):
+            target.execute(statement.format(**spelling, name="ix_notes_user_id"))
+        ended = target.db("baseline")
+        assert ended.code == 0, ended.output
+        assert target.revision == "r1"
+
+
 def test_tables_of_somebody_else(lab: Lab) -> None:
     lab.write("r1", CREATE)
     with lab.fresh() as target:

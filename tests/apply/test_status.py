@@ -31,6 +31,8 @@ def status(target: Target, state: str) -> dict[str, Any]:
     ended = target.db("status", "--json")
     found: dict[str, Any] = json.loads(ended.output)
     assert (found["state"], ended.code) == (state, code), ended.output
+    if state != "half-applied":
+        assert found["ready"] == (state in {"current", "ahead", "edited"})
     ended = target.db("status")
     assert ended.output.startswith(f"{state}: ")
     assert ended.code == code
@@ -141,7 +143,7 @@ def test_half_applied(two: Lab) -> None:
         two.write("r2", f'{ADD}\nraise RuntimeError("no")', DROP)
         assert target.alembic("upgrade", "head").code != 0
         found = status(target, "half-applied")
-        assert found["unfinished"] == "r2"
+        assert (found["unfinished"], found["ready"]) == ("r2", False)
         assert "db upgrade" in found["text"]
         see_that_an_old_release_goes_on(two, target)
         two.write("r2", ADD, DROP)
@@ -166,7 +168,7 @@ def test_half_applied_on_postgresql(two: Lab) -> None:
 def see_that_an_old_release_goes_on(lab: Lab, target: Target) -> None:
     """Who rolls a failed deployment back must get the service."""
     remove(lab, "r2")
-    status(target, "half-applied")
+    assert status(target, "half-applied")["ready"]
     ended = target.db("upgrade")
     assert ended.code == 0, ended.output
     assert "later release has begun migration r2" in ended.output

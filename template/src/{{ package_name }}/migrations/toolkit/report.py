@@ -56,6 +56,7 @@ class Report:
         found = self._found
         return {
             "state": found.state,
+            "ready": found.reason is None,
             "database": found.database,
             "code": found.code,
             "pending": [
