@@ -1,6 +1,7 @@
 """What a user does with migrations: the commands, the files, the tables."""
 
 import re
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +25,13 @@ class Migrations:
 
     def alembic(self, *arguments: str) -> str:
         """The plain command, as Alembic's tutorial has it."""
-        return self.project.run("alembic", *arguments, url=self.url).stdout
+        return self._run("alembic", *arguments).stdout
 
     def db(self, *arguments: str) -> str:
-        script = self.project.console_script
-        return self.project.run(script, "db", *arguments, url=self.url).stdout
+        return self._run(self.project.console_script, "db", *arguments).stdout
+
+    def _run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.project.run(*command, url=self.url, check=check, ENVIRONMENT="development")
 
     def look(self, *arguments: str) -> str:
         """For commands that change nothing: with SQLite both ways, which must answer the same.
@@ -46,7 +49,7 @@ class Migrations:
         """What both ways say where they must fail: one line each."""
         said = []
         for command in (("alembic",), (self.project.console_script, "db")):
-            done = self.project.run(*command, *arguments, url=self.url, check=False)
+            done = self._run(*command, *arguments, check=False)
             assert done.returncode != 0
             text = (done.stdout + done.stderr).strip()
             assert "Traceback" not in text

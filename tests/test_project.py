@@ -45,7 +45,8 @@ def test_own_suite(project: Project, database: str, database_url: str, example: 
 
 def test_migrations(project: Project, database_url: str, example: bool) -> None:
     def alembic(*arguments: str) -> str:
-        return project.run("alembic", *arguments, url=database_url).stdout
+        done = project.run("alembic", *arguments, url=database_url, ENVIRONMENT="development")
+        return done.stdout
 
     tables = {"users"} if example else set()
     alembic("upgrade", "head")
@@ -68,7 +69,12 @@ def test_console_script_migrates(project: Project, database_url: str, example: b
     project.run(project.console_script, "db", "upgrade", url=database_url)
     assert ("users" in _tables(database_url)) == example
     project.run(project.console_script, "db", "check", url=database_url)
-    project.run(project.console_script, "db", "downgrade", "base", url=database_url)
+    refused = project.run(
+        project.console_script, "db", "downgrade", "base", url=database_url, check=False
+    )
+    assert ("would lose the table users" in refused.stderr) == example
+    names = ["--lose", "users"] if example else []
+    project.run(project.console_script, "db", "downgrade", "base", *names, url=database_url)
     assert "users" not in _tables(database_url)
 
 
@@ -76,7 +82,8 @@ def test_a_new_feature_is_found(project: Project, database_url: str) -> None:
     """A folder with models.py: autogenerate writes its table, and it goes up, down and up."""
 
     def alembic(*arguments: str) -> str:
-        return project.run("alembic", *arguments, url=database_url).stdout
+        done = project.run("alembic", *arguments, url=database_url, ENVIRONMENT="development")
+        return done.stdout
 
     feature = project.package / "notes"
     feature.mkdir()

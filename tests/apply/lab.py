@@ -86,6 +86,7 @@ class Launcher:
                 # A test writes a migration anew within the second that a compiled file may be old.
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "RELEASE": "1",
+                "ENVIRONMENT": "development",
             },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -39,6 +39,7 @@ class Forks:
                 # Files change faster than a compiled one is told to be old.
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "RELEASE": "1",
+                "ENVIRONMENT": "development",
             },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -12,10 +12,10 @@ from alembic.config import CommandLine, Config
 from alembic.util import CommandError
 
 from ...config import PROJECT
-from .apply.migrate import seconds
 from .baseline import baseline
 from .config import LOCATION, alembic_config
 from .environment import refuse_ini
+from .invocation import seconds
 from .report import status
 
 Group = Literal["every day", "team", "rare"]
@@ -47,7 +47,7 @@ COMMANDS = [
         command.downgrade,
         "every day",
         "bring the database back to an earlier revision",
-        ["downgrade -1", "downgrade base", "downgrade head:base --sql > undo.sql"],
+        ["downgrade -1", "downgrade base", "downgrade base --lose orders"],
     ),
     Command(
         command.revision,
@@ -188,6 +188,14 @@ class DatabaseCommands(CommandLine):
                 type=seconds,
                 metavar="SECONDS",
                 help="how long to wait for another migration, and for locks (MIGRATION_LOCK_WAIT)",
+            )
+
+        if new.function is command.downgrade:
+            parser.add_argument(
+                "--lose",
+                action="append",
+                metavar="NAME",
+                help="a table, or table.column, that may be lost; needed unless in development",
             )
 
     def main(self, argv: Sequence[str] | None = None) -> None:

@@ -13,9 +13,10 @@ from sqlalchemy import URL, Connection, MetaData
 from ...config import Settings
 from ...driver import TRANSACTIONAL_DDL
 from . import autogenerate, progress
-from .apply import failure, migrate, server
+from .apply import failure, loss, migrate, server
 from .connection import look
 from .history import Recorder, create_history
+from .invocation import given, given_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -55,11 +56,11 @@ def refuse_ini(name: str | None) -> None:
 def _change(url: URL, options: Options, settings: Settings) -> None:
     """Look first, without a lock: often there is nothing to do."""
     recorder, patience = Recorder(), _patience(settings)
-    wait = _seconds("wait", default=0)
+    wait, consent = given_seconds("wait", default=0), _consent(settings)
     with _progress() as progress, look(url, wait=wait) as connection:
         without_tables = options | {"target_metadata": None}
         context.configure(connection=connection, **_with_ours(without_tables, recorder))
-        plan = migrate.Plan(context.get_context(), progress)
+        plan = migrate.Plan(context.get_context(), progress, consent)
         if plan.is_empty:
             migrate.refuse_unfinished(connection, plan)
         else:
@@ -167,22 +168,14 @@ def _changes() -> bool:
 
 
 def _patience(settings: Settings) -> migrate.Patience:
-    wait = _seconds("lock-wait", default=settings.migration_lock_wait)
+    wait = given_seconds("lock-wait", default=settings.migration_lock_wait)
     return migrate.Patience(wait, settings.migration_lock_timeout)
 
 
-def _seconds(name: str, *, default: float) -> float:
-    """From `db upgrade --name 60`, or from `alembic -x name=60 upgrade head`."""
-    option: float | None = getattr(context.config.cmd_opts, name.replace("-", "_"), None)
-    if option is not None:
-        return option
-    given = context.get_x_argument(as_dictionary=True).get(name)
-    if given is None:
-        return default
-    try:
-        return migrate.seconds(given)
-    except ValueError:
-        raise CommandError(f"-x {name}={given}: this is not a number of seconds.") from None
+def _consent(settings: Settings) -> loss.Consent:
+    """Not where a caller from Python names a database: a throw-away one of tests."""
+    is_needed = not settings.development and context.config.attributes.get("url") is None
+    return loss.Consent(frozenset(given("lose")), is_needed=is_needed)
 
 
 def _progress() -> AbstractContextManager[progress.Progress]:

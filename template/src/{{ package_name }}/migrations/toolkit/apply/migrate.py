@@ -10,17 +10,17 @@ from typing import Any, cast
 
 from alembic import context
 from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from .... import DISTRIBUTION
 from ....driver import TRANSACTIONAL_DDL, reason
-from .. import history
+from .. import history, invocation
 from ..progress import Progress
 from ..status import applied_by, listed, status, unmanaged_tables
-from . import server
+from . import loss, server
 from .watch import watch
 
 logger = logging.getLogger(__name__)
@@ -42,13 +42,6 @@ class Patience:
     lock_timeout: float
 
 
-def seconds(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise ValueError(text)
-    return number
-
-
 class Plan:
     """The steps of a command, found when it begins, before it waits for its turn.
 
@@ -56,8 +49,11 @@ class Plan:
     turn comes, another process has done what was asked for, or something else.
     """
 
-    def __init__(self, looking: MigrationContext, progress: Progress) -> None:
+    def __init__(
+        self, looking: MigrationContext, progress: Progress, consent: loss.Consent
+    ) -> None:
         self._progress = progress
+        self._consent = consent
         self._find = looking.opts["fn"]
         self._target = looking.opts["destination_rev"]
         self._script = cast(ScriptDirectory, looking.script)
@@ -99,9 +95,9 @@ class Plan:
     def command(self) -> str:
         """What was asked for, as `db` has it."""
         info = self._steps[0].info
-        direction = "upgrade" if info.is_upgrade else "downgrade"
+        name = "stamp" if info.is_stamp else "upgrade" if info.is_upgrade else "downgrade"
         target = self._target if isinstance(self._target, str) else " ".join(self._target)
-        return f"{DISTRIBUTION} db {'stamp' if info.is_stamp else direction} {target}"
+        return invocation.line(name, target, lose=sorted(self._consent.names))
 
     @property
     def place(self) -> str:
@@ -117,6 +113,14 @@ class Plan:
             self._steps += self._find(heads, looking)
         else:
             self._see_how_far_beyond(cast(Connection, looking.connection))
+        downgrades = [
+            cast(Script, step.info.up_revision)
+            for step in self._steps
+            if not (step.info.is_stamp or step.info.is_upgrade)
+        ]
+        if downgrades:
+            connection = cast(Connection, looking.connection)
+            self._consent.check(downgrades, connection, self._target)
         for step in self._steps:
             self._let_server_prepare(step)
         # Where the database is before the first step, and then after each.
@@ -186,7 +190,7 @@ def refuse_unfinished(connection: Connection, plan: Plan) -> None:
 
 def refuse_unmanaged(connection: Connection, plan: Plan) -> None:
     """Before anything is changed: the first migration would only say that a table is there."""
-    if not plan.is_upgrade or plan.place != "base" or _x_argument("other-tables") == "ignore":
+    if not plan.is_upgrade or plan.place != "base" or _ignores_other_tables():
         return
     if tables := unmanaged_tables(connection):
         raise CommandError(
@@ -197,12 +201,16 @@ def refuse_unmanaged(connection: Connection, plan: Plan) -> None:
         )
 
 
+def _ignores_other_tables() -> bool:
+    return invocation.given_last("other-tables") == "ignore"
+
+
 def run(connection: Connection, plan: Plan, recorder: history.Recorder, patience: Patience) -> None:
     """Run what `context` is configured for, and again where others held a lock."""
     if not TRANSACTIONAL_DDL:
         with connection.begin():
             history.create_history(connection)
-    resume = _x_argument("resume")
+    resume = invocation.given_last("resume")
     server.prepare(context.get_context(), lock_timeout=patience.lock_timeout, resume=resume)
     place, deadline = "", 0.0
     with watch(connection.engine, patience.lock_timeout) as blockers:
@@ -219,10 +227,6 @@ def run(connection: Connection, plan: Plan, recorder: history.Recorder, patience
                     place, deadline = plan.place, time.monotonic() + patience.wait
                 why = "; ".join(blockers) or reason(error)
                 _let_others_pass(why, plan.step, patience, deadline)
-
-
-def _x_argument(name: str) -> str | None:
-    return context.get_x_argument(as_dictionary=True).get(name)
 
 
 def _attempt(connection: Connection) -> None:

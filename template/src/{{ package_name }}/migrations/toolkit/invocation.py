@@ -1,0 +1,56 @@
+"""What was said on the command line, of `db` or of plain `alembic`."""
+
+import shlex
+from collections.abc import Iterable
+
+from alembic import context
+from alembic.util import CommandError
+
+from ... import DISTRIBUTION
+
+
+def seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
+def given_seconds(name: str, *, default: float) -> float:
+    """From `db upgrade --name 60`, or from `alembic -x name=60 upgrade head`."""
+    option: float | None = getattr(context.config.cmd_opts, name.replace("-", "_"), None)
+    if option is not None:
+        return option
+    text = given_last(name)
+    if text is None:
+        return default
+    try:
+        return seconds(text)
+    except ValueError:
+        raise CommandError(f"-x {name}={text}: this is not a number of seconds.") from None
+
+
+def given(name: str) -> list[str]:
+    """From `--name value`, which may be said more than once, or from `-x name=value`."""
+    options: list[str] = getattr(context.config.cmd_opts, name, None) or []
+    arguments = (argument.partition("=") for argument in context.get_x_argument())
+    return [*options, *(value for key, _, value in arguments if key == name)]
+
+
+def given_last(name: str) -> str | None:
+    values = given(name)
+    return values[-1] if values else None
+
+
+def line(command: str, target: str, *, lose: Iterable[str] = ()) -> str:
+    """The same command, to be copied."""
+    if _is_plain_alembic():
+        words = ["alembic", *(word for name in lose for word in ("-x", f"lose={name}"))]
+        return shlex.join([*words, command, target])
+    words = [DISTRIBUTION, "db", command, target]
+    return shlex.join([*words, *(word for name in lose for word in ("--lose", name))])
+
+
+def _is_plain_alembic() -> bool:
+    options = context.config.cmd_opts
+    return options is not None and not hasattr(options, "lock_wait")
