@@ -16,6 +16,7 @@ from .baseline import baseline
 from .config import LOCATION, alembic_config
 from .environment import refuse_ini
 from .invocation import seconds
+from .listing import history
 from .report import status
 
 Group = Literal["every day", "team", "rare"]
@@ -35,7 +36,7 @@ class Command:
         return self.function.__name__
 
 
-#: Every command of Alembic, and our own.
+#: Every command of Alembic, `history` in our own way, and more.
 COMMANDS = [
     Command(
         command.upgrade,
@@ -74,10 +75,10 @@ COMMANDS = [
         ["current", "current --check-heads"],
     ),
     Command(
-        command.history,
+        history,
         "every day",
-        "list the migrations, newest first",
-        ["history", "history --indicate-current", "history -r -3:current"],
+        "list the migrations, newest first, and who applied each",
+        ["history", "history --verbose", "history -r -3:current", "history --json"],
     ),
     Command(
         command.show,
@@ -140,7 +141,7 @@ class DatabaseCommands(CommandLine):
         "folder": {"nargs": "?"},
     }
     _KWARGS_OPTS = CommandLine._KWARGS_OPTS | {
-        "json": ("--json", {"action": "store_true", "help": "write one object of JSON"}),
+        "json": ("--json", {"action": "store_true", "help": "write JSON"}),
     }
     _POSITIONAL_TRANSLATIONS = CommandLine._POSITIONAL_TRANSLATIONS | {
         command.upgrade: {"revision": "target"},

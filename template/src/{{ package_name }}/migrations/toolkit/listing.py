@@ -1,0 +1,167 @@
+"""`db history`: the migrations of this release, and beside each what became of it."""
+
+import json as json_module
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import RevisionError
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
+
+from ...config import load_settings
+from ...driver import reason
+from . import status
+from .connection import look
+from .history import APPLIED, HISTORY
+
+WORDS = {
+    "upgrade": "applied",
+    "downgrade": "undone",
+    "stamp": "stamped as applied",
+    "unstamp": "stamped as not applied",
+}
+
+
+def history(
+    config: Config,
+    rev_range: str | None = None,
+    verbose: bool = False,
+    indicate_current: bool = False,
+    json: bool = False,
+) -> None:
+    """List the migrations, newest first, and who applied each; --verbose has all that was done."""
+    script = ScriptDirectory.from_config(config)
+    known = Known()
+    try:
+        known = _ask(config, script)
+    except (CommandError, SystemExit) as error:
+        if indicate_current or "current" in (rev_range or ""):
+            raise
+        print(f"This is what the files know. {error}", file=sys.stderr)
+    scripts = _walk(script, rev_range, known)
+    if json:
+        facts = [_facts(each, known) for each in scripts]
+        config.print_stdout("%s", json_module.dumps(facts, indent=2))
+        return
+    if rev_range is None:
+        for line in _of_other_releases(script, known, verbose=verbose):
+            config.print_stdout("%s", line)
+    for each in scripts:
+        is_marked = indicate_current and each.revision in known.heads
+        for line in [
+            _title(each, verbose=verbose, is_marked=is_marked),
+            *(f"    {text}" for text in known.about(each.revision, verbose=verbose)),
+            *([""] if verbose else []),
+        ]:
+            config.print_stdout("%s", line)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the database tells; nothing where it cannot be asked."""
+
+    was_asked: bool = False
+    heads: tuple[str, ...] = ()
+    applied: frozenset[str] = frozenset()
+    edited: tuple[str, ...] = ()
+    rows: dict[str, list[sa.Row[Any]]] = field(default_factory=dict)
+
+    def about(self, revision: str, *, verbose: bool) -> Iterator[str]:
+        if not self.was_asked:
+            return
+        rows = self.rows.get(revision, [])
+        yield from map(_in_words, rows if verbose else rows[-1:])
+        if not rows:
+            yield "applied, and nobody knows by whom" if revision in self.applied else "not applied"
+        if revision in self.edited:
+            yield "the file was edited since"
+
+
+def _ask(config: Config, script: ScriptDirectory) -> Known:
+    try:
+        with look(config.attributes.get("url") or load_settings().migration_url) as connection:
+            found = status.status(connection, script, read_files=True)
+            rows = defaultdict(list)
+            if sa.inspect(connection).has_table(HISTORY.name):
+                for row in connection.execute(sa.select(HISTORY).order_by(HISTORY.c.id)):
+                    rows[row.revision].append(row)
+    except DBAPIError as error:
+        raise CommandError(f"The database does not tell its history: {reason(error)}.") from None
+    applied = {each.revision for each in script.walk_revisions()}.difference(found.pending)
+    return Known(
+        was_asked=True,
+        heads=found.database,
+        applied=frozenset(applied),
+        edited=found.edited,
+        rows=dict(rows),
+    )
+
+
+def _walk(script: ScriptDirectory, rev_range: str | None, known: Known) -> list[Script]:
+    """As Alembic does, with the same words for both ends."""
+    first, colon, last = (rev_range or ":").strip().partition(":")
+    if not colon:
+        raise CommandError("A range is [first]:[last], and each may be left out: -r 27c6:head.")
+    current = known.heads or "base"
+    revisions = script.iterate_revisions(
+        upper=current if last == "current" else last or "heads",
+        lower=current if first == "current" else first or "base",
+        inclusive=True,
+        assert_relative_length=False,
+    )
+    try:
+        return list(revisions)
+    except RevisionError as error:
+        raise CommandError(f"-r {rev_range}: {error}.") from None
+
+
+def _title(script: Script, *, verbose: bool, is_marked: bool) -> str:
+    mark = " (current)" if is_marked else ""
+    if verbose:
+        first, newline, rest = script.log_entry.rstrip().partition("\n")
+        return f"{first}{mark}{newline}{rest}"
+    text = script.cmd_format(verbose=False, include_branches=True, include_parents=True)
+    return f"{text}{mark}{', ' if script.doc else ''}{script.doc}"
+
+
+def _of_other_releases(script: ScriptDirectory, known: Known, *, verbose: bool) -> Iterator[str]:
+    own = {each.revision for each in script.walk_revisions()}
+    for revision, rows in reversed(known.rows.items()):
+        if revision not in own and rows[-1].direction in APPLIED:
+            yield f"{revision}, which this release does not have"
+            yield from (f"    {text}" for text in known.about(revision, verbose=verbose))
+
+
+def _in_words(row: sa.Row[Any]) -> str:
+    who = f"by {row.applied_by or 'somebody'} on {row.host}" if row.host else "by a script"
+    has_run = row.direction in {"upgrade", "downgrade"} and row.seconds is not None
+    duration = f", in {row.seconds:g} s" if has_run else ""
+    return f"{WORDS[row.direction]} {status.moment(row)} {who} with release {row.release}{duration}"
+
+
+def _facts(script: Script, known: Known) -> dict[str, Any]:
+    rows: Sequence[sa.Row[Any]] = known.rows.get(script.revision, [])
+    return {
+        "revision": script.revision,
+        "message": script.doc,
+        "file": script.path,
+        "applied": script.revision in known.applied if known.was_asked else None,
+        "edited": script.revision in known.edited if known.was_asked else None,
+        "log": [
+            {
+                "direction": row.direction,
+                "applied_at": status.moment(row),
+                "applied_by": row.applied_by,
+                "host": row.host,
+                "release": row.release,
+                "seconds": row.seconds,
+            }
+            for row in rows
+        ],
+    }
