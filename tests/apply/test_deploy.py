@@ -284,6 +284,37 @@ def test_the_server_goes(lab: Lab) -> None:
         assert "The database is at base." in said
 
 
+@ON_SERVERS
+def test_a_user_who_may_not(lab: Lab) -> None:
+    """Commands that only look fail with a sentence, too."""
+    lab.write("r1", CREATE)
+    with lab.fresh() as target, _user_with_four_connections(lab.database, target) as limited:
+        if lab.database == "postgresql":
+            target.upgrade()
+            user = make_url(limited.url).username
+            target.execute(f"REVOKE CREATE ON SCHEMA public FROM {user}")
+            for command in ("current", "check", "upgrade"):
+                said = failure(limited.db(command))
+                assert "refuses at `SELECT " in said
+                assert "permission denied for table alembic_version" in said
+        else:
+            user = make_url(limited.url).username
+            target.execute(f"REVOKE ALL ON {target.name}.* FROM {user}@'%'")
+            target.execute(f"GRANT SELECT ON {target.name}.* TO {user}@'%'")
+            said = failure(limited.db("upgrade"))
+            assert "CREATE command denied" in said
+
+
+@ON_SQLITE
+def test_a_command_that_is_interrupted(lab: Lab) -> None:
+    lab.write("r1", f"{CREATE}\nimport os, signal\nos.kill(os.getpid(), signal.SIGINT)")
+    with lab.fresh() as target:
+        ended = target.db("upgrade")
+        assert ended.code != 0
+        assert ended.output.splitlines()[-1].startswith("INTERRUPTED: run the same command again")
+        assert "Traceback" not in ended.output
+
+
 @ON_SQLITE
 def test_progress(lab: Lab) -> None:
     """In a log, a line for each migration, and one now and then while it runs."""

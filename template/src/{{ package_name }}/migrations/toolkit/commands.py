@@ -220,6 +220,12 @@ class DatabaseCommands(CommandLine):
             if wants_traceback:
                 raise
             raise SystemExit(f"FAILED: {error}") from None
+        except KeyboardInterrupt:
+            if wants_traceback:
+                raise
+            raise SystemExit(
+                "INTERRUPTED: run the same command again, and it completes what was begun."
+            ) from None
 
     def _refuse(self, function: Callable[..., Any]) -> None:
         if PROJECT is None:

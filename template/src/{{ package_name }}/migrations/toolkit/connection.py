@@ -15,13 +15,30 @@ logger = logging.getLogger(__name__)
 
 #: Between two attempts, in seconds.
 POLL = 0.5
+#: So much of a statement is shown.
+LENGTH = 300
 
 
 @contextmanager
 def look(url: URL, *, wait: float = 0) -> Iterator[Connection]:
-    """A connection that waits for no lock, and until further notice only reads."""
+    """A connection that waits for no lock, and until further notice only reads.
+
+    What the database refuses becomes a sentence.
+    """
     with connect(create_migration_engine(url), wait=wait) as connection:
-        yield connection.execution_options(read_only=True)
+        try:
+            yield connection.execution_options(read_only=True)
+        except DBAPIError as error:
+            at = f" at `{shortened(error.statement)}`" if error.statement else ""
+            raise CommandError(
+                f"The database refuses{at}: {reason(error).rstrip('.')}. Let this user do that, or"
+                " correct the cause, and run the command again."
+            ) from error
+
+
+def shortened(statement: str) -> str:
+    words = " ".join(statement.split())
+    return words if len(words) <= LENGTH else f"{words[:LENGTH]} ..."
 
 
 def connect(engine: Engine, *, wait: float = 0) -> Connection:

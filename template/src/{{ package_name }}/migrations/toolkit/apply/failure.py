@@ -12,10 +12,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ....driver import reason
+from ..connection import shortened
 from . import server
 from .migrate import Plan, Step, shown
-
-LENGTH = 300
 
 
 @contextmanager
@@ -69,8 +68,7 @@ def _shown_path(path: Path) -> str:
 def _at(error: DBAPIError) -> str:
     if not error.statement:
         return ""
-    statement = " ".join(error.statement.split())
-    return f" at `{statement[:LENGTH]}{' ...' if len(statement) > LENGTH else ''}`"
+    return f" at `{shortened(error.statement)}`"
 
 
 def _state(connection: Connection, place: tuple[str, ...] | None) -> str:

@@ -21,12 +21,12 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
 from .. import invocation
+from ..connection import shortened
 
 logger = logging.getLogger(__name__)
 
 #: Rows are not counted any further.
 MANY = 1_000_000
-LENGTH = 100
 #: What `--lose` calls that which cannot be judged.
 SQL = "sql"
 HARMLESS = (
@@ -102,7 +102,7 @@ class Notes:
                 self._cannot_judge(f"what {script.revision} makes of what it reads")
         for statement in written.getvalue().split(";\n"):
             if statement.strip() not in {"", "BEGIN", "COMMIT"}:
-                self._cannot_judge(f"`{_shortened(statement)}`")
+                self._cannot_judge(f"`{shortened(statement)}`")
 
     @contextmanager
     def _batch(
@@ -132,7 +132,7 @@ class Notes:
                     old = self._column(table, operation.column_name)
                     self._columns[table, operation.modify_name] = old
             case ops.ExecuteSQLOp():
-                self._cannot_judge(f"`{_shortened(str(operation.sqltext))}`")
+                self._cannot_judge(f"`{shortened(str(operation.sqltext))}`")
             case _ if not isinstance(operation, HARMLESS):
                 self._cannot_judge(type(operation).__name__)
         return None
@@ -190,8 +190,3 @@ def _dotted(table: Name) -> str:
 def _as_table(table: Name) -> sa.TableClause:
     schema, name = table
     return sa.table(name, schema=schema)
-
-
-def _shortened(statement: str) -> str:
-    words = " ".join(statement.split())
-    return words if len(words) <= LENGTH else f"{words[:LENGTH]} ..."
