@@ -133,7 +133,7 @@ def test_an_error_in_the_last_migration_undoes_all(lab: Lab) -> None:
     with lab.fresh() as target:
         target.upgrade("r1")
         before = _dump(target)
-        assert target.alembic("upgrade", "head").code == 1
+        assert target.alembic("upgrade", "head").code != 0
         assert _dump(target) == before
         lab.write("r4", 'op.execute("INSERT INTO log VALUES (1)")')
         target.upgrade()
