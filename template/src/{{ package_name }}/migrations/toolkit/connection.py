@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from textwrap import shorten
 
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine
@@ -29,16 +30,11 @@ def look(url: URL, *, wait: float = 0) -> Iterator[Connection]:
         try:
             yield connection.execution_options(read_only=True)
         except DBAPIError as error:
-            at = f" at `{shortened(error.statement)}`" if error.statement else ""
+            at = f" at `{shorten(error.statement, LENGTH)}`" if error.statement else ""
             raise CommandError(
                 f"The database refuses{at}: {reason(error).rstrip('.')}. Let this user do that, or"
                 " correct the cause, and run the command again."
             ) from error
-
-
-def shortened(statement: str) -> str:
-    words = " ".join(statement.split())
-    return words if len(words) <= LENGTH else f"{words[:LENGTH]} ..."
 
 
 def connect(engine: Engine, *, wait: float = 0) -> Connection:

@@ -14,9 +14,9 @@ from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from ...config import load_settings
 from ...driver import reason
 from . import status
+from .config import migration_url
 from .connection import look
 from .history import APPLIED, HISTORY
 
@@ -85,7 +85,7 @@ class Known:
 
 def _ask(config: Config, script: ScriptDirectory) -> Known:
     try:
-        with look(config.attributes.get("url") or load_settings().migration_url) as connection:
+        with look(migration_url(config)) as connection:
             found = status.status(connection, script, read_files=True)
             rows = defaultdict(list)
             if sa.inspect(connection).has_table(HISTORY.name):

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 
 from alembic import context
 from alembic.script import Script
@@ -12,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ....driver import reason
-from ..connection import shortened
+from ..connection import LENGTH
 from . import server
 from .migrate import Plan, Step, shown
 
@@ -68,7 +69,7 @@ def _shown_path(path: Path) -> str:
 def _at(error: DBAPIError) -> str:
     if not error.statement:
         return ""
-    return f" at `{shortened(error.statement)}`"
+    return f" at `{shorten(error.statement, LENGTH)}`"
 
 
 def _state(connection: Connection, place: tuple[str, ...] | None) -> str:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from io import StringIO
+from textwrap import shorten
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +22,7 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
 from .. import invocation
-from ..connection import shortened
+from ..connection import LENGTH
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class Notes:
                 self._cannot_judge(f"what {script.revision} makes of what it reads")
         for statement in written.getvalue().split(";\n"):
             if statement.strip() not in {"", "BEGIN", "COMMIT"}:
-                self._cannot_judge(f"`{shortened(statement)}`")
+                self._cannot_judge(f"`{shorten(statement, LENGTH)}`")
 
     @contextmanager
     def _batch(
@@ -132,7 +133,7 @@ class Notes:
                     old = self._column(table, operation.column_name)
                     self._columns[table, operation.modify_name] = old
             case ops.ExecuteSQLOp():
-                self._cannot_judge(f"`{shortened(str(operation.sqltext))}`")
+                self._cannot_judge(f"`{shorten(str(operation.sqltext), LENGTH)}`")
             case _ if not isinstance(operation, HARMLESS):
                 self._cannot_judge(type(operation).__name__)
         return None
