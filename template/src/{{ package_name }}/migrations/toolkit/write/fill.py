@@ -1,0 +1,180 @@
+"""Rows made up from what the database says of its tables, so that migrations meet data."""
+
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice, product
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError, SAWarning
+
+from ..history import OWN_TABLES
+from .values import NoValueError, value
+
+Row = dict[str, Any]
+#: What columns hold that cannot be made up: {"users.age": lambda number: 20 + number}.
+Given = Mapping[str, Callable[[int], Any]]
+
+#: How many rows that satisfy a CHECK are looked for.
+ATTEMPTS = 500
+
+
+class Filler:
+    """Adds rows to each table that is new, or another one than when it was filled last.
+
+    Two that are alike as far as the table allows it, and one with all the NULLs that it may have:
+    what a unique constraint, a NOT NULL or a foreign key that comes later has to cope with.
+    """
+
+    def __init__(self, connection: sa.Connection, given: Given) -> None:
+        self._connection = connection
+        self._given = given
+        self._shapes: dict[str, str] = {}
+        self._number = 0
+
+    def fill(self) -> None:
+        for table in reflect(self._connection).sorted_tables:
+            shape = f"{table.columns!r} {table.constraints!r}"
+            if self._shapes.get(table.name) != shape:
+                self._shapes[table.name] = shape
+                self._add_rows(table)
+
+    def _add_rows(self, table: sa.Table) -> None:
+        distinct = _columns_of_keys(table)
+        self._number += 1
+        first = self._number
+        error = self._insert(table, self._row(table, first, first, distinct))
+        if error and not self._has_rows(table):
+            raise CommandError(
+                f"No row could be made up for the table {table.name}: {error}. Say what its"
+                " columns hold, in a fixture `given_values` of tests/conftest.py:"
+                f' {{"{table.name}.<column>": lambda number: ...}}.'
+            )
+        self._number += 1
+        self._insert(table, self._row(table, self._number, first, distinct))
+        self._add_nulls(table, distinct)
+
+    def _add_nulls(self, table: sa.Table, distinct: set[str]) -> None:
+        """In one row, or where a CHECK does not let them meet, in a row each."""
+        self._number += 1
+        row = self._row(table, self._number, self._number, distinct)
+        nullable = [name for name in row if table.columns[name].nullable]
+        if self._insert(table, row | dict.fromkeys(nullable)):
+            for name in nullable:
+                self._number += 1
+                row = self._row(table, self._number, self._number, distinct)
+                self._insert(table, row | {name: None})
+
+    def _row(self, table: sa.Table, number: int, alike: int, distinct: set[str]) -> Row:
+        """Values by the number in keys, else those of the row that it is to be like."""
+        row = {}
+        for column in table.columns:
+            if not _is_given_by_server(column):
+                own = number if column.name in distinct else alike
+                row[column.name] = self._value(table, column, own)
+        for constraint in table.foreign_key_constraints:
+            own = number if distinct.intersection(constraint.column_keys) else alike
+            row |= self._reference(constraint, own)
+        return {name: found for name, found in row.items() if found is not ...}
+
+    def _value(self, table: sa.Table, column: sa.Column[Any], number: int) -> Any:
+        if given := self._given.get(f"{table.name}.{column.name}"):
+            return given(number)
+        try:
+            return value(column.name, column.type, number)
+        except NoValueError:
+            return ...  # The server may have a default, and says so if not.
+
+    def _reference(self, constraint: sa.ForeignKeyConstraint, number: int) -> Row:
+        columns = [element.column for element in constraint.elements]
+        query = sa.select(*columns).order_by(*columns)
+        found = self._connection.execute(query).all()
+        chosen = found[number % len(found)] if found else [None] * len(columns)
+        return dict(zip(constraint.column_keys, chosen, strict=True))
+
+    def _insert(self, table: sa.Table, row: Row) -> str | None:
+        """Correct what a CHECK refuses, one after the other; why it could not be done."""
+        checks = [item for item in table.constraints if isinstance(item, sa.CheckConstraint)]
+        error = self._try(table, row)
+        while error and (refusing := [check for check in checks if _refuses(check, error)]):
+            check = refusing[0]
+            checks.remove(check)
+            for other in islice(_others(table, row, check), ATTEMPTS):
+                error = self._try(table, other)
+                if not error or not _refuses(check, error):
+                    row = other
+                    break
+        return error
+
+    def _try(self, table: sa.Table, row: Row) -> str | None:
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(table.insert().inline().values(row))
+        except DBAPIError as error:
+            return str(error.orig)
+        return None
+
+    def _has_rows(self, table: sa.Table) -> bool:
+        return (
+            self._connection.execute(sa.select(sa.text("1")).select_from(table)).first() is not None
+        )
+
+
+def reflect(connection: sa.Connection) -> sa.MetaData:
+    """Every table but Alembic's and the toolkit's own."""
+    metadata = sa.MetaData()
+    with warnings.catch_warnings(category=SAWarning, action="ignore"):
+        metadata.reflect(connection, only=lambda name, _: is_of_the_service(name))
+    return metadata
+
+
+def is_of_the_service(table: str) -> bool:
+    return table not in OWN_TABLES
+
+
+def _columns_of_keys(table: sa.Table) -> set[str]:
+    keys: Iterable[Any] = (
+        table.primary_key,
+        *(item for item in table.constraints if isinstance(item, sa.UniqueConstraint)),
+        *(index for index in table.indexes if index.unique),
+    )
+    return {column.name for key in keys for column in key.columns}
+
+
+def _is_given_by_server(column: sa.Column[Any]) -> bool:
+    if column.computed is not None or column.identity is not None:
+        return True
+    counts_up = column is column.table.autoincrement_column and not column.foreign_keys
+    return counts_up and (column.server_default is not None or column.autoincrement is True)
+
+
+def _refuses(check: sa.CheckConstraint, error: str) -> bool:
+    return str(check.name or check.sqltext) in error
+
+
+def _others(table: sa.Table, row: Row, check: sa.CheckConstraint) -> Iterator[Row]:
+    """Rows with other values in the columns that the CHECK speaks of, taken from its text."""
+    text = str(check.sqltext)
+    names = [name for name in row if re.search(rf"\b{re.escape(name)}\b", text)]
+    choices = [[row[name], *_candidates(table.columns[name], row[name], text)] for name in names]
+    for chosen in product(*choices):
+        yield row | dict(zip(names, chosen, strict=True))
+
+
+def _candidates(column: sa.Column[Any], made_up: Any, text: str) -> Iterator[Any]:
+    numbers = [int(found) for found in re.findall(r"(?<![\w.])-?\d+(?![\w.])", text)]
+    if isinstance(made_up, str):
+        for found in re.findall(r"'((?:[^']|'')*)'", text):
+            yield found.replace("''", "'")
+            yield re.sub("[%_]", "x", found)
+        yield from ("x" * length for length in numbers if 0 <= length <= 1000)
+    elif isinstance(made_up, int | float) or hasattr(made_up, "scaleb"):
+        for found in numbers:
+            yield from (found, found + 1, found - 1)
+    for number in (1, 90):
+        try:
+            yield value(column.name, column.type, number)
+        except NoValueError:
+            return

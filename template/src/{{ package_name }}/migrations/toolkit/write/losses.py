@@ -1,0 +1,96 @@
+"""What has become of the rows: compared before and after a migration."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from .fill import is_of_the_service
+
+#: A table's columns, with their values in the order of the rows.
+Columns = Mapping[str, list[str]]
+Contents = Mapping[str, Columns]
+
+
+def read(connection: sa.Connection) -> Contents:
+    tables = filter(is_of_the_service, sa.inspect(connection).get_table_names())
+    return {table: _read_table(connection, table) for table in tables}
+
+
+def _read_table(connection: sa.Connection, table: str) -> Columns:
+    quoted = connection.dialect.identifier_preparer.quote(table)
+    found = connection.exec_driver_sql(f"SELECT * FROM {quoted}")
+    names, rows = list(found.keys()), found.all()
+    return {name: [_plain(row[at]) for row in rows] for at, name in enumerate(names)}
+
+
+def _plain(value: Any) -> str:
+    """The same text for what is equal but of another type."""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, int | float | Decimal):
+        return format(Decimal(str(value)).normalize(), "f")
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None).isoformat()
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).hex()
+    if isinstance(value, dict | list):
+        return json.dumps(value, sort_keys=True, default=str)
+    return str(value).rstrip()  # CHAR fills up with spaces
+
+
+def losses(before: Contents, after: Contents) -> Iterator[tuple[str, str]]:
+    """A table, or table.column, and how it is lost."""
+    for table, columns in before.items():
+        found = after.get(table) or _renamed(columns, before, after)
+        if found is None:
+            yield table, f"drops the table {table} with its rows"
+        elif _count(found) < _count(columns):
+            yield table, f"deletes rows of {table}"
+        else:
+            yield from _lost_values(table, columns, found, _new_columns(before, after))
+
+
+def _lost_values(
+    table: str, columns: Columns, found: Columns, new: list[list[str]]
+) -> Iterator[tuple[str, str]]:
+    intact = []
+    for name, values in columns.items():
+        if name not in found:
+            if sorted(values) not in new:
+                yield f"{table}.{name}", f"drops {table}.{name} with its values"
+        elif Counter(values) - Counter(found[name]):
+            yield f"{table}.{name}", f"changes values of {table}.{name}"
+        else:
+            intact.append(name)
+    if _rows(columns, intact) - _rows(found, intact):
+        yield table, f"mixes up the rows of {table}"
+
+
+def _renamed(columns: Columns, before: Contents, after: Contents) -> Columns | None:
+    """A new table with the same rows."""
+    wanted = _rows(columns, columns)
+    new = (found for table, found in after.items() if table not in before)
+    return next((found for found in new if _rows(found, found) == wanted), None)
+
+
+def _new_columns(before: Contents, after: Contents) -> list[list[str]]:
+    """The values of each, in order: whatever table they are in, what was there is kept."""
+    return [
+        sorted(values)
+        for table, columns in after.items()
+        for name, values in columns.items()
+        if name not in before.get(table, {})
+    ]
+
+
+def _count(columns: Columns) -> int:
+    return len(next(iter(columns.values()), []))
+
+
+def _rows(columns: Columns, names: Any) -> Counter[tuple[str, ...]]:
+    return Counter(zip(*(columns[name] for name in names), strict=True))

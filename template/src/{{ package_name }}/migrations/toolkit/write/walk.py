@@ -1,0 +1,90 @@
+"""Every migration on filled tables, up, down and up again: what fails on rows, and what loses them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import RevisionStep
+from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
+
+from .fill import Filler, Given
+from .losses import losses, read
+
+
+class FailedError(Exception):
+    """A migration that works on empty tables only."""
+
+
+class Walk:
+    """Through the history of an empty database, from its beginning to the heads."""
+
+    def __init__(self, config: Config, connection: sa.Connection, given: Given) -> None:
+        config.attributes["connection"] = connection
+        self._config = config
+        self._connection = connection
+        self._scripts = ScriptDirectory.from_config(config)
+        self._filler = Filler(connection, given)
+
+    def findings(self) -> Iterator[str]:
+        """A sentence for each thing that is wrong."""
+        for script in reversed(list(self._scripts.walk_revisions())):
+            name = f"Migration {script.revision} ({script.doc})"
+            try:
+                lost = self._go_there_and_back(script)
+            except FailedError as error:
+                yield f"{name}: {error}"
+                return  # What comes after builds upon it.
+            yield from (f"{name}: {sentence}" for sentence in _undeclared(script, lost))
+        with self._connection.begin():
+            self._filler.fill()  # Now, not when the next migration comes, its author knows the table.
+
+    def _go_there_and_back(self, script: Script) -> dict[str, str]:
+        """What was lost on the way, by table or table.column."""
+        with self._connection.begin():
+            self._filler.fill()
+            before = read(self._connection)
+        lost: dict[str, str] = {}
+        # Down from a merge there are two ways, and it changes nothing.
+        ways = ["upgrade"] if script.is_merge_point else ["upgrade", "downgrade", "upgrade"]
+        for way in ways:
+            try:
+                self._go(script, way)
+            except NotImplementedError:
+                break  # The migration says that there is no way back.
+            except (DBAPIError, CommandError) as error:
+                reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+                raise FailedError(f"{way}() fails on tables that have rows: {reason}") from error
+            with self._connection.begin():
+                after = read(self._connection)
+            for what, how in losses(before, after):
+                lost.setdefault(what, f"{way}() {how}")
+        return lost
+
+    def _go(self, script: Script, way: str) -> None:
+        """Through env.py, as every command does, but without loading all migrations each time."""
+        step = RevisionStep(self._scripts.revision_map, script, way == "upgrade")
+        options: dict[str, Any] = {
+            "fn": lambda *_: [step],
+            "destination_rev": script.revision,
+        }
+        try:
+            with EnvironmentContext(self._config, self._scripts, **options):
+                self._scripts.run_env()
+        finally:
+            self._connection.rollback()
+
+
+def _undeclared(script: Script, lost: Mapping[str, str]) -> Iterator[str]:
+    declared: Mapping[str, str] = getattr(script.module, "loses", {})
+    for what, how in lost.items():
+        if what not in declared and what.partition(".")[0] not in declared:
+            yield f'{how}. If that is meant, write into the file: loses = {{"{what}": "<reason>"}}'
+    for what, reason in declared.items():
+        if not reason.strip():
+            yield f"it gives no reason for the loss of {what}"
+        if not any(what in {each, each.partition(".")[0]} for each in lost):
+            yield f"it says that it loses {what}, and does not: take that out of `loses`"

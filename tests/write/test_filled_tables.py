@@ -1,0 +1,231 @@
+"""Every migration meets rows: what fails on them is found, and so is what loses them."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent, indent
+
+import pytest
+
+from ..projects import Project
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = Path(__file__).with_name("walks.py")
+
+PEOPLE = """
+op.create_table(
+    "people",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(50), nullable=False),
+    sa.Column("nickname", sa.String(50)),
+    sa.Column("house", sa.Integer),
+)
+"""
+HOUSES = """
+op.create_table(
+    "houses",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("street", sa.String(50), nullable=False),
+)
+op.create_table(
+    "keys",
+    sa.Column("house", sa.Integer, sa.ForeignKey("houses.id"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("opens_house", sa.Integer),
+    sa.Column("opens_number", sa.Integer),
+    sa.ForeignKeyConstraint(
+        ["opens_house", "opens_number"], ["keys.house", "keys.number"], name="fk_opens"
+    ),
+)
+"""
+# What its CHECKs say is found out from them.
+CHECKED = """
+op.create_table(
+    "checked",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("grade", sa.Integer, nullable=False),
+    sa.Column("email", sa.String(50)),
+    sa.Column("status", sa.Enum("on", "off", native_enum=False, create_constraint=True, name="st")),
+    sa.Column("begun", sa.Date, nullable=False),
+    sa.Column("ended", sa.Date, nullable=False),
+    sa.Column("phone", sa.String(20)),
+    sa.Column("code", sa.String(3), unique=True),
+    sa.CheckConstraint("grade BETWEEN 1 AND 6", name="grades"),
+    sa.CheckConstraint("email LIKE '%@%'", name="emails"),
+    sa.CheckConstraint("ended < begun", name="backwards"),
+    sa.CheckConstraint("phone IS NOT NULL OR email IS NOT NULL", name="reached"),
+)
+"""
+TYPES = """
+op.create_table(
+    "types",
+    sa.Column("a", sa.Uuid, primary_key=True),
+    *(
+        sa.Column(f"c{number}", kind)
+        for number, kind in enumerate(
+            [sa.SmallInteger, sa.BigInteger, sa.Boolean, sa.Numeric(4, 2), sa.Float, sa.Double,
+             sa.DateTime, sa.DateTime(timezone=True), sa.Date, sa.Time, sa.LargeBinary, sa.JSON,
+             sa.Text, sa.CHAR(1), sa.Enum("p", "q", name="kind")]
+        )
+    ),
+)
+"""
+DROP_TYPES = """
+op.drop_table("types")
+if op.get_bind().dialect.name == "postgresql":
+    op.execute("DROP TYPE kind")
+"""
+DROP_NICKNAME = 'op.drop_column("people", "nickname")'
+ADD_NICKNAME = 'op.add_column("people", sa.Column("nickname", sa.String(50)))'
+
+
+def migration(upgrade: str, downgrade: str = "pass", header: str = "") -> str:
+    return (
+        "".join(
+            f"\ndef {name}():\n{indent(dedent(body).strip(), '    ')}\n"
+            for name, body in (("upgrade", upgrade), ("downgrade", downgrade))
+        )
+        + f"\n{header}\n"
+    )
+
+
+def batch(table: str, change: str) -> str:
+    return f'with op.batch_alter_table("{table}") as batch:\n    batch.{change}'
+
+
+FIRST = migration(PEOPLE, 'op.drop_table("people")')
+WHOLE = migration(
+    f"{PEOPLE}\n{HOUSES}", 'for name in ("keys", "houses", "people"):\n    op.drop_table(name)'
+)
+HISTORIES = {
+    "sound": [
+        WHOLE,
+        migration(CHECKED, 'op.drop_table("checked")'),
+        migration(TYPES, DROP_TYPES),
+        # Renames are none of the losses.
+        migration(
+            batch(
+                "people",
+                'alter_column("name", new_column_name="full_name", existing_type='
+                "sa.String(50), existing_nullable=False)",
+            ),
+            batch(
+                "people",
+                'alter_column("full_name", new_column_name="name", existing_type='
+                "sa.String(50), existing_nullable=False)",
+            ),
+        ),
+        migration('op.rename_table("people", "persons")', 'op.rename_table("persons", "people")'),
+        migration(
+            batch(
+                "persons", 'alter_column("nickname", type_=sa.Text, existing_type=sa.String(50))'
+            ),
+            batch(
+                "persons", 'alter_column("nickname", type_=sa.String(50), existing_type=sa.Text)'
+            ),
+        ),
+        migration("pass", "raise NotImplementedError"),
+    ],
+    "column": [FIRST, migration(DROP_NICKNAME, ADD_NICKNAME)],
+    "declared": [
+        FIRST,
+        migration(DROP_NICKNAME, ADD_NICKNAME, 'loses = {"people.nickname": "never shown"}'),
+    ],
+    "declared for the table": [
+        FIRST,
+        migration(DROP_NICKNAME, ADD_NICKNAME, 'loses = {"people": "never shown"}'),
+    ],
+    "declared without a reason": [
+        FIRST,
+        migration(DROP_NICKNAME, ADD_NICKNAME, 'loses = {"people.nickname": " "}'),
+    ],
+    "declared and kept": [FIRST, migration("pass", "pass", 'loses = {"people.name": "gone"}')],
+    "table": [FIRST, migration('op.drop_table("people")', PEOPLE)],
+    "rows": [FIRST, migration('op.execute("DELETE FROM people WHERE nickname IS NULL")')],
+    "values": [FIRST, migration("op.execute(\"UPDATE people SET name = 'x'\")")],
+    "on the way down": [
+        FIRST,
+        migration("pass", "op.execute(\"UPDATE people SET nickname = 'x'\")"),
+    ],
+    "duplicates": [
+        FIRST,
+        migration(
+            batch("people", 'create_unique_constraint("uq_name", ["name"])'),
+            batch("people", 'drop_constraint("uq_name", type_="unique")'),
+        ),
+    ],
+    "missing rows": [
+        WHOLE,
+        migration(
+            batch("people", 'create_foreign_key("fk_house", "houses", ["house"], ["id"])'),
+            batch("people", 'drop_constraint("fk_house", type_="foreignkey")'),
+        ),
+    ],
+    "nulls": [
+        FIRST,
+        migration(
+            batch(
+                "people", 'alter_column("nickname", nullable=False, existing_type=sa.String(50))'
+            ),
+            batch("people", 'alter_column("nickname", nullable=True, existing_type=sa.String(50))'),
+        ),
+    ],
+    # A CHECK that no made-up number satisfies: `walks.py` says what the column holds.
+    "given": [
+        migration(
+            'op.create_table("weights", sa.Column("kilos", sa.Integer, nullable=False),'
+            ' sa.CheckConstraint("kilos % 7 = 0 AND kilos > 6", name="sevens"))',
+            'op.drop_table("weights")',
+        )
+    ],
+    "not given": [
+        migration(
+            'op.create_table("heights", sa.Column("metres", sa.Integer, nullable=False),'
+            ' sa.CheckConstraint("metres * metres = 1764", name="square"))',
+            'op.drop_table("heights")',
+        )
+    ],
+}
+FOUND = {
+    "column": ["upgrade() drops people.nickname with its values"],
+    "declared without a reason": ["it gives no reason for the loss of people.nickname"],
+    "declared and kept": ["it says that it loses people.name, and does not"],
+    "table": ["upgrade() drops the table people with its rows"],
+    "rows": ["upgrade() deletes rows of people"],
+    "values": ["upgrade() changes values of people.name"],
+    "on the way down": ["downgrade() changes values of people.nickname"],
+    "duplicates": ["upgrade() fails on tables that have rows: "],
+    "missing rows": ["upgrade() fails on tables that have rows: "],
+    "nulls": ["upgrade() fails on tables that have rows: "],
+    "not given": ["No row could be made up for the table heights: "],
+}
+
+
+def test_what_is_found(render: Callable[..., Project], database: str, database_url: str) -> None:
+    found = _walk(render(database=database, example=False), database_url)
+    wrong = {
+        name: sentences
+        for name, sentences in found.items()
+        if len(sentences) != len(FOUND.get(name, []))
+        or not all(part in each for part, each in zip(FOUND.get(name, []), sentences, strict=True))
+    }
+    assert not wrong
+
+
+def _walk(project: Project, url: str) -> dict[str, list[str]]:
+    ended = subprocess.run(
+        [sys.executable, str(SCRIPT), str(project.answers["package_name"])],
+        input=json.dumps(HISTORIES),
+        env={"PYTHONPATH": str(project.path / "src"), "DATABASE_URL": url, "RELEASE": "1"},
+        cwd=project.path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    found: dict[str, list[str]] = json.loads(ended.stdout)
+    return found

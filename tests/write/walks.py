@@ -1,0 +1,56 @@
+"""Runs in a project: walks through each history that standard input gives, in a database of its own."""
+
+import json
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+HEADER = "import sqlalchemy as sa\nfrom alembic import op\n\n"
+
+
+def main() -> None:
+    histories: dict[str, list[str]] = json.load(sys.stdin)
+    print(json.dumps({name: _walk(files) for name, files in histories.items()}))
+
+
+def _walk(files: list[str]) -> list[str]:
+    package = sys.argv[1]
+    driver, config, settings, walk = (
+        import_module(f"{package}.{name}")
+        for name in (
+            "driver",
+            "migrations.toolkit.config",
+            "config",
+            "migrations.toolkit.write.walk",
+        )
+    )
+    folder = Path(tempfile.mkdtemp())
+    for number, text in enumerate(files):
+        before = f"r{number - 1}" if number else None
+        (folder / f"r{number}.py").write_text(
+            f'"""step {number}"""\n{HEADER}revision = "r{number}"\ndown_revision = {before!r}\n{text}'
+        )
+    url = driver.throw_away_url(settings.load_settings().migration_url, folder, uuid4().hex[:12])
+    alembic_config = config.alembic_config(url)
+    alembic_config.set_main_option("version_locations", str(folder))
+    driver.create_database(url)
+    try:
+        with driver.create_migration_engine(url).connect() as connection:
+            return list(walk.Walk(alembic_config, connection, GIVEN).findings())
+    except alembic_error() as error:
+        return [f"error: {error}"]
+    finally:
+        driver.drop_database(url)
+
+
+def alembic_error() -> Any:
+    return import_module("alembic.util").CommandError
+
+
+GIVEN = {"weights.kilos": lambda number: 7 * number}
+
+if __name__ == "__main__":
+    main()
