@@ -5,6 +5,9 @@ into = ../my-service
 port = 8000
 database =
 export into port database
+# uv has certificates of its own; the machine's know the proxies that it is behind.
+UV_SYSTEM_CERTS ?= true
+export UV_SYSTEM_CERTS
 
 # A misspelt name would do nothing, and nobody would notice.
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
