@@ -36,6 +36,7 @@ SAME = {
     "docstring": ('"""Add it."""', '"""Really."""'),
     "comment": ("size = 80", "size = 80  # enough"),
     "place": ('= "27c6"', '= "4711"'),
+    "loss": ('= "27c6"', '= "27c6"\nloses = {"users": "moved"}'),
     "quotes": ('"note"', "'note'"),
     "commas": ("server_default=None)", "server_default=None,)"),
     "lines": ("    op.add_column(", "    op.add_column(\n        "),

@@ -128,7 +128,7 @@ def last_of_each(connection: sa.Connection) -> dict[str, sa.Row[Any]]:
 
 
 def digest(path: str) -> str:
-    """Of what the file does: format, comments and its place in the history do not count.
+    """Of what the file does: format, comments, its place in the history and `loses` do not count.
 
     Neither the text nor its tokens would do, which a formatter changes, nor `ast.dump`, which is
     another one in each Python.
@@ -137,12 +137,15 @@ def digest(path: str) -> str:
     return hashlib.sha256(repr(_shape(tree)).encode()).hexdigest()
 
 
-PLACE = {"down_revision", "branch_labels", "depends_on"}
+#: What a migration says of itself, and does not do.
+DECLARATIONS = {"down_revision", "branch_labels", "depends_on", "loses"}
 
 
 def _shape(node: Any) -> Any:
     if isinstance(node, list):
-        return [_shape(item) for item in node if not _is_docstring(item) and not _is_place(item)]
+        return [
+            _shape(item) for item in node if not _is_docstring(item) and not _is_declaration(item)
+        ]
     if not isinstance(node, ast.AST):
         return node
     fields = [(name, _shape(value)) for name, value in ast.iter_fields(node)]
@@ -153,7 +156,7 @@ def _is_docstring(node: Any) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _is_place(node: Any) -> bool:
+def _is_declaration(node: Any) -> bool:
     targets: Sequence[ast.expr]
     if isinstance(node, ast.AnnAssign):
         targets = [node.target]
@@ -161,7 +164,7 @@ def _is_place(node: Any) -> bool:
         targets = node.targets
     else:
         return False
-    return all(isinstance(target, ast.Name) and target.id in PLACE for target in targets)
+    return all(isinstance(target, ast.Name) and target.id in DECLARATIONS for target in targets)
 
 
 def _changed(step: MigrationInfo, heads: set[str]) -> list[tuple[str, Script]]:
