@@ -124,7 +124,7 @@ def reason(error: DBAPIError) -> str:
 
 def explain(error: DBAPIError, url: URL) -> str:
     """Why there is no connection, and what to do about it."""
-    where = f"{url.host or 'localhost'}:{url.port or 5432}"
+    where = f"{_host(url)}:{url.port or 5432}"
     why = reason(error)
     if why.startswith("FATAL:") or not may_pass(error):
         advice = f"Correct DATABASE_URL, or create what is missing{_creation(url, why)}."
@@ -141,10 +141,15 @@ def explain(error: DBAPIError, url: URL) -> str:
     )
 
 
+def _host(url: URL) -> str:
+    """A name, or the folder of a socket."""
+    return str(url.host or url.query.get("host", "localhost"))
+
+
 def _creation(url: URL, reason: str) -> str:
     if not reason.endswith(f'database "{url.database}" does not exist'):
         return ""
-    options = {"-h": url.host or "localhost", "-p": url.port or 5432, "-U": url.username}
+    options = {"-h": _host(url), "-p": url.port or 5432, "-U": url.username}
     given = [word for option, value in options.items() if value for word in (option, str(value))]
     return f": {shlex.join(['createdb', *given, str(url.database)])}"
 
