@@ -298,9 +298,11 @@ def test_what_was_spelled_otherwise_matches(lab: Lab) -> None:
     spelling = SPELLINGS["mysql" if lab.database == "mariadb" else lab.database]
     index = "CREATE INDEX {name} ON notes (user_id)"
     with lab.fresh() as target:
+        lab.write("r1", SPELLED)
         if lab.database in {"mysql", "mariadb"}:
             target.execute(f"ALTER DATABASE {target.name} COLLATE utf8mb4_bin")
-        lab.write("r1", SPELLED)
+            explicit = 'sa.String(20, collation="utf8mb4_bin")'
+            lab.write("r1", SPELLED.replace("sa.String(20)", explicit))
         for statement in (USERS, NOTES, index):
             target.execute(statement.format(**spelling, name="ix_notes_user_id"))
         ended = target.db("baseline")
@@ -367,6 +369,37 @@ def test_tables_of_an_extension(lab: Lab) -> None:
         target.execute("ALTER EXTENSION plpgsql ADD TABLE theirs")
         target.upgrade()
         assert target.db("status").code == 0
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_in_another_schema(lab: Lab) -> None:
+    lab.write("r1", f"{CREATE}\nop.create_index('ix', 'users', ['id'])")
+    with lab.fresh() as target:
+        for statement in (
+            "CREATE SCHEMA app",
+            f"ALTER DATABASE {target.name} SET search_path = app",
+            "CREATE TABLE public.theirs (id integer)",
+        ):
+            target.execute(statement)
+        target.execute("CREATE TABLE users (id serial, CONSTRAINT pk_users PRIMARY KEY (id))")
+        target.execute("CREATE INDEX ix ON users (id)")
+        ended = target.db("baseline")
+        assert ended.code == 0, ended.output
+        assert target.query("SELECT version_num FROM app.alembic_version") == [("r1",)]
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_an_extension_that_the_migrations_need(lab: Lab) -> None:
+    """And that an administrator has made."""
+    lab.write("r1", f"{CREATE}\nop.execute('ALTER TABLE users ADD name citext')")
+    with lab.fresh() as target:
+        if not target.query("SELECT 1 FROM pg_available_extensions WHERE name = 'citext'"):
+            pytest.skip("this server has no citext")
+        target.execute("CREATE EXTENSION citext")
+        target.execute("CREATE TABLE users (id serial, CONSTRAINT pk_users PRIMARY KEY (id))")
+        target.execute("ALTER TABLE users ADD name citext")
+        ended = target.db("baseline")
+        assert ended.code == 0, ended.output
 
 
 @ON_SERVERS
