@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ... import DISTRIBUTION, driver
 from .apply import definitions
-from .apply.snapshot import Facts, differences, others, snapshot, without
+from .apply.snapshot import Thing, differences, others, snapshot, without
 from .config import alembic_config, migration_url
 from .connection import look
 from .history import OWN_TABLES
@@ -28,14 +28,14 @@ from .status import Status, status
 IGNORE = "other-tables=ignore"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Place:
     """Where the migrations lead, and how the database differs from it."""
 
     heads: tuple[str, ...]
     differences: list[str]
-    #: What is somebody else's.
-    ignored: list[str]
+    #: Tables, views and the like that are not made so far.
+    surplus: set[Thing]
 
 
 def baseline(config: Config) -> None:
@@ -75,15 +75,21 @@ def _walk(url: URL, connection: Connection, *, ignore: bool) -> list[Place]:
     """Run all migrations elsewhere, and compare after each."""
     found = snapshot(connection)
     places: list[Place] = []
+    made: set[Thing] = set()
 
     def compare(*, ctx: MigrationContext, heads: set[str], **_: Any) -> None:
-        places.append(_place(heads, found, snapshot(cast(Connection, ctx.connection)), ignore))
+        wanted = snapshot(cast(Connection, ctx.connection))
+        surplus = others(found, wanted)
+        lines = list(differences(without(found, surplus), wanted))
+        places.append(Place(tuple(sorted(heads)), lines, surplus))
+        made.update(wanted)
 
     with _throw_away_database(url) as elsewhere:
         with look(elsewhere) as other:
             other.execution_options(read_only=False)
             definitions.make_alike(other, connection)
             other.commit()
+        connection.rollback()
         config = alembic_config(elsewhere)
         config.attributes["on_version_apply"] = compare
         try:
@@ -93,6 +99,10 @@ def _walk(url: URL, connection: Connection, *, ignore: bool) -> list[Place]:
                 "The migrations cannot be run in a throw-away database, to compare this one with:"
                 f" {_reason(error)}"
             ) from None
+    for place in places:
+        # What a later migration makes is never somebody else's.
+        wrong = place.surplus & made if ignore else place.surplus
+        place.differences += [f"{thing} should not be there" for thing in sorted(wrong)]
     return places
 
 
@@ -102,12 +112,6 @@ def _reason(error: CommandError) -> str:
     if isinstance(cause, DBAPIError):
         return f"`{shorten(cause.statement or '', 200)}` failed: {driver.reason(cause)}."
     return str(error)
-
-
-def _place(heads: set[str], found: Facts, wanted: Facts, ignore: bool) -> Place:
-    ignored = others(found, wanted) if ignore else set()
-    lines = list(differences(without(found, ignored), wanted))
-    return Place(tuple(sorted(heads)), lines, sorted(map(str, ignored)))
 
 
 @contextmanager
@@ -148,8 +152,8 @@ def _advice(nearest: Place) -> str:
 def _found(matching: list[Place], script: ScriptDirectory) -> Iterator[str]:
     newest = matching[-1]
     yield f"The tables are those of migration {_title(newest, script)}, which is recorded now."
-    if newest.ignored:
-        yield f"Ignored: {', '.join(newest.ignored)}."
+    if newest.surplus:
+        yield f"Ignored: {', '.join(map(str, sorted(newest.surplus)))}."
     if len(matching) > 1:
         yield (
             f"They are those of {_title(matching[0], script)}, too. What the later ones change is"

@@ -91,7 +91,7 @@ def _line(thing: Thing, here: str | None, there: str | None) -> str:
     if here is None:
         return f"{thing} is missing{f': {_shown(there)}' if there else ''}"
     if there is None:
-        return f"{thing} is in no migration{f': {_shown(here)}' if here else ''}"
+        return f"{thing} should not be there{f': {_shown(here)}' if here else ''}"
     return f"{thing} is {_shown(here)}, and should be {_shown(there)}"
 
 
