@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from textwrap import shorten
 from typing import cast, get_args
 
 from alembic.runtime.migration import MigrationContext, MigrationInfo
@@ -12,7 +13,8 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from .journal.entries import last_that_stays, unfinished_revision
+from ..connection import LENGTH
+from .journal.entries import State, last_that_stays, unfinished_revision
 from .journal.journal import Journal
 from .journal.verdict import Resume
 from .journal.wire import code
@@ -96,9 +98,11 @@ def what_stays(connection: Connection) -> str:
     last = last_that_stays(connection)
     if last is None:
         return "Nothing of it stays."
+    statement, state = shorten(last[0], LENGTH), last[1]
+    condition = "" if state is State.DONE else ", if it took effect,"
     return (
-        f"What it did up to and with `{last[:300]}` stays, and the next run goes on from there:"
-        " leave the file as it is up to there."
+        f"What it did up to and with `{statement}`{condition} stays, and the next run goes on from"
+        " there: leave the file as it is up to there."
     )
 
 

@@ -133,10 +133,12 @@ def unfinished_revision(connection: Connection) -> str | None:
     return revision
 
 
-def last_that_stays(connection: Connection) -> str | None:
-    """The last statement that has changed something."""
+def last_that_stays(connection: Connection) -> tuple[str, State] | None:
+    """The last statement that has, or may have, changed something."""
     if not inspect(connection).has_table(TABLE):
         return None
-    query = f"SELECT statement FROM {TABLE} WHERE state = '{State.DONE}' ORDER BY number DESC"
-    statements = connection.exec_driver_sql(query).scalars()
-    return next((text for text in statements if Statement(text).kind is not Kind.READ), None)
+    query = f"SELECT statement, state FROM {TABLE} WHERE state <> %s ORDER BY number DESC"
+    for statement, state in connection.exec_driver_sql(query, (State.FAILED.value,)):
+        if Statement(statement).kind is not Kind.READ:
+            return statement, State(state)
+    return None
