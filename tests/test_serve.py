@@ -441,6 +441,14 @@ async def test_the_lines_of_fastapi_are_json_from_the_start_of_the_application(
     assert "GET /nowhere" not in server.output
 
 
+async def test_who_debugs_sees_the_service_only(simple: Service) -> None:
+    async with simple.serve(LOG_LEVEL="DEBUG") as server:
+        await server.line(await server.client.post("/users", json=ADA))
+        await server.stop()
+    assert {line["logger"] for line in server.lines} <= {"access", "uvicorn.error"}
+    assert ADA["email"] not in server.output
+
+
 async def test_lines_on_a_terminal_are_readable(simple: Service) -> None:
     command = simple.command("{slug}", "serve")
     async with start(simple.project, *command, url=simple.url, terminal=True) as server:

@@ -1,5 +1,6 @@
 """SQLite through aiosqlite: the one module that knows which database this service uses."""
 
+import logging
 import sqlite3
 from asyncio import get_running_loop
 from contextlib import suppress
@@ -20,6 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+# At DEBUG it has two lines for each call of a function, with what is written to the database.
+logging.getLogger("aiosqlite").setLevel(logging.INFO)
 
 SCHEMES = {"sqlite", "sqlite+aiosqlite", "sqlite+pysqlite"}
 EXAMPLE_URL = "sqlite:///app.db"
