@@ -104,6 +104,8 @@ def test_nothing_is_lost(lab: Lab) -> None:
         op.create_table("notes", sa.Column("text", sa.String(10)))
         op.rename_table("notes", "remarks")
         op.drop_table("remarks")
+        op.execute("CREATE INDEX ix_name ON people (name)")
+        op.execute("DROP INDEX ix_name;")
         """,
     )
     with lab.fresh() as target:
@@ -179,6 +181,31 @@ def test_there_is_no_way_back(lab: Lab) -> None:
         assert ended.code != 0
         assert "NotImplementedError: There is no way back." in ended.output
         assert target.revision == "r1"
+
+
+@ON_POSTGRESQL
+def test_a_type_is_dropped_with_its_column(lab: Lab) -> None:
+    lab.write("r1", PEOPLE, NO_PEOPLE)
+    lab.write(
+        "r2",
+        """
+        mood = sa.Enum("good", "bad", name="mood")
+        mood.create(op.get_bind())
+        op.add_column("people", sa.Column("mood", mood))
+        """,
+        """
+        op.drop_column("people", "mood")
+        sa.Enum(name="mood").drop(op.get_bind())
+        op.execute("DROP TYPE IF EXISTS mood CASCADE")
+        """,
+    )
+    with lab.fresh() as target:
+        target.upgrade()
+        said = failure(target.db("downgrade", "-1", **PRODUCTION))
+        assert said.startswith(
+            "This downgrade would lose the column people.mood (0 values), what cannot be told"
+            " beforehand: `DROP TYPE IF EXISTS mood CASCADE`. Nothing was done."
+        )
 
 
 @ON_POSTGRESQL

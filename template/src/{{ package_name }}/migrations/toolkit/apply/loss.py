@@ -5,6 +5,7 @@ they do to the database in another way cannot be judged, and must be consented t
 """
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,12 @@ HARMLESS = (
     ops.DropTableCommentOp,
     ops.AddColumnOp,
     ops.BulkInsertOp,
+)
+# One statement, which drops nothing that has rows, also not in passing.
+HARMLESS_SQL = re.compile(
+    r"\s*(CREATE (?!OR REPLACE)|COMMENT ON |DROP (INDEX|TYPE|VIEW|TRIGGER|FUNCTION) )"
+    r"(?!.*\bCASCADE\b)[^;]*;?\s*",
+    re.IGNORECASE | re.DOTALL,
 )
 
 Name = tuple[str | None, str]
@@ -103,7 +110,7 @@ class Notes:
                 self._cannot_judge(f"what {script.revision} makes of what it reads")
         for statement in written.getvalue().split(";\n"):
             if statement.strip() not in {"", "BEGIN", "COMMIT"}:
-                self._cannot_judge(f"`{shorten(statement, LENGTH)}`")
+                self._take_sql(statement)
 
     @contextmanager
     def _batch(
@@ -133,7 +140,7 @@ class Notes:
                     old = self._column(table, operation.column_name)
                     self._columns[table, operation.modify_name] = old
             case ops.ExecuteSQLOp():
-                self._cannot_judge(f"`{shorten(str(operation.sqltext), LENGTH)}`")
+                self._take_sql(str(operation.sqltext))
             case _ if not isinstance(operation, HARMLESS):
                 self._cannot_judge(type(operation).__name__)
         return None
@@ -159,6 +166,10 @@ class Notes:
             has_value = sa.column(column).is_not(None)
             values = sa.select(1).select_from(_as_table(table)).where(has_value)
             self.losses[f"the column {name} ({self._count('value', values)})"] = name
+
+    def _take_sql(self, statement: str) -> None:
+        if not HARMLESS_SQL.fullmatch(statement):
+            self._cannot_judge(f"`{shorten(statement, LENGTH)}`")
 
     def _cannot_judge(self, what: str) -> None:
         self.dropped.add(SQL)
