@@ -97,7 +97,9 @@ class Terminal:
         text = read_all(ours)
         if process.wait() != 0:
             sys.exit(f"{command} failed:\n{text}")
-        return [line for line in text.splitlines() if line.strip()]
+        lines = text.replace("\r\n", "\n").split("\n")
+        # What a terminal shows of a line that is written anew: its last state.
+        return [line.rpartition("\r")[2] for line in lines if line.strip()]
 
     @contextmanager
     def serve(self, command: str) -> Iterator[None]:
