@@ -1,6 +1,7 @@
 """What is said when a migration fails: where, why, what state the database is in, what to do."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,7 +70,9 @@ def _shown_path(path: Path) -> str:
 def _at(error: DBAPIError) -> str:
     if not error.statement:
         return ""
-    return f" at `{shorten(error.statement, LENGTH)}`"
+    # Without the comment by which a session that migrates is known.
+    statement = re.sub(r"^/\*.*?\*/", "", error.statement)
+    return f" at `{shorten(statement, LENGTH)}`"
 
 
 def _state(connection: Connection, place: tuple[str, ...] | None) -> str:
