@@ -84,7 +84,8 @@ def test_alembic_works_as_its_tutorial_says(
             project.run("alembic", "upgrade", "head", url=database_url)
         if "merge" not in command:  # there is nothing to merge
             newest = project.run("alembic", "heads").stdout[:4]
-            project.run(*shlex.split(command.replace("ae1", newest)), url=database_url)
+            words = shlex.split(command.replace("ae1", newest))
+            project.run(*words, url=database_url, ENVIRONMENT="development")
 
 
 def test_every_setting_is_explained(render: Render) -> None:
