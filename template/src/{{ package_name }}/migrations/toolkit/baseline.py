@@ -1,13 +1,8 @@
 """`db baseline`: find the migration that tables match which no migration has made."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from textwrap import shorten
 from typing import Any, cast
-from uuid import uuid4
 
 from alembic import command
 from alembic.config import Config
@@ -15,15 +10,15 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection
-from sqlalchemy.exc import DBAPIError
 
-from ... import DISTRIBUTION, driver
+from ... import DISTRIBUTION
 from .apply import definitions
 from .apply.snapshot import Thing, differences, others, snapshot, without
-from .config import alembic_config, migration_url
+from .config import migration_url
 from .connection import look
 from .history import OWN_TABLES
 from .status import Status, status
+from .throwaway import make_alike, migrate, throw_away_database
 
 IGNORE = "other-tables=ignore"
 
@@ -84,53 +79,15 @@ def _walk(url: URL, connection: Connection, *, ignore: bool) -> list[Place]:
         places.append(Place(tuple(sorted(heads)), lines, surplus))
         made.update(wanted)
 
-    with _throw_away_database(url) as elsewhere:
-        with look(elsewhere) as other:
-            other.execution_options(read_only=False)
-            definitions.make_alike(other, connection)
-            other.commit()
+    with throw_away_database(url) as elsewhere:
+        make_alike(elsewhere, connection)
         connection.rollback()
-        config = alembic_config(elsewhere)
-        config.attributes["on_version_apply"] = compare
-        try:
-            command.upgrade(config, "heads")
-        except CommandError as error:
-            raise CommandError(
-                "The migrations cannot be run in a throw-away database, to compare this one with:"
-                f" {_reason(error)}"
-            ) from None
+        migrate(elsewhere, each=compare)
     for place in places:
         # What a later migration makes is never somebody else's.
         wrong = place.surplus & made if ignore else place.surplus
         place.differences += [f"{thing} should not be there" for thing in sorted(wrong)]
     return places
-
-
-def _reason(error: CommandError) -> str:
-    """Without what is said of the state that the database is in: it is gone."""
-    cause = error.__cause__
-    if isinstance(cause, DBAPIError):
-        return f"`{shorten(cause.statement or '', 200)}` failed: {driver.reason(cause)}."
-    return str(error)
-
-
-@contextmanager
-def _throw_away_database(url: URL) -> Iterator[URL]:
-    with TemporaryDirectory() as folder:
-        elsewhere = driver.throw_away_url(url, Path(folder), uuid4().hex[:12])
-        try:
-            driver.create_database(elsewhere)
-        except DBAPIError as error:
-            how = definitions.ALLOW.format(user=url.username, database=url.database)
-            raise CommandError(
-                "To compare with, the migrations are run in a throw-away database on the same"
-                f" server, and this user may not make one ({driver.reason(error)}). Let an"
-                f" administrator run `{how}`, or set DATABASE_MIGRATION_URL to a user who may."
-            ) from None
-        try:
-            yield elsewhere
-        finally:
-            driver.drop_database(elsewhere)
 
 
 def _differences(nearest: Place, script: ScriptDirectory) -> Iterator[str]:

@@ -1,0 +1,66 @@
+"""A database for a moment, on the same server: what the migrations make, to look at or compare."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from textwrap import shorten
+from uuid import uuid4
+
+from alembic import command
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection
+from sqlalchemy.exc import DBAPIError
+
+from ... import driver
+from .apply import definitions
+from .config import alembic_config
+from .connection import look
+
+
+@contextmanager
+def throw_away_database(url: URL) -> Iterator[URL]:
+    """An empty one, with the server's defaults; its user must be allowed to make it."""
+    with TemporaryDirectory() as folder:
+        elsewhere = driver.throw_away_url(url, Path(folder), uuid4().hex[:12])
+        try:
+            driver.create_database(elsewhere)
+        except DBAPIError as error:
+            how = definitions.ALLOW.format(user=url.username, database=url.database)
+            raise CommandError(
+                "To compare with, the migrations are run in a throw-away database on the same"
+                f" server, and this user may not make one ({driver.reason(error)}). Let an"
+                f" administrator run `{how}`, or set DATABASE_MIGRATION_URL to a user who may."
+            ) from None
+        try:
+            yield elsewhere
+        finally:
+            driver.drop_database(elsewhere)
+
+
+def make_alike(elsewhere: URL, connection: Connection) -> None:
+    """Give it what the migrations of the other may need and do not make."""
+    with look(elsewhere) as other:
+        other.execution_options(read_only=False)
+        definitions.make_alike(other, connection)
+        other.commit()
+
+
+def migrate(elsewhere: URL, *, each: Callable[..., None] | None = None) -> None:
+    """From base to the heads; each is called as `on_version_apply`, after every migration."""
+    config = alembic_config(elsewhere)
+    config.attributes["on_version_apply"] = each
+    try:
+        command.upgrade(config, "heads")
+    except CommandError as error:
+        raise CommandError(
+            f"The migrations cannot be run in a throw-away database: {_reason(error)}"
+        ) from None
+
+
+def _reason(error: CommandError) -> str:
+    """Without what is said of the state that the database is in: it is gone."""
+    cause = error.__cause__
+    if isinstance(cause, DBAPIError):
+        return f"`{shorten(cause.statement or '', 200)}` failed: {driver.reason(cause)}."
+    return str(error)
