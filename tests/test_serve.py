@@ -529,7 +529,8 @@ async def test_what_cannot_start_is_a_failure(
     opens = "async with web.open_resources(settings) as state:"
     main.write_text(main.read_text().replace(opens, f"1 / 0\n        {opens}"))
     command = ["my-service", "serve", "--port", "0", "--workers", workers]
-    done = project.run(*command, url=f"sqlite:///{file}", check=False)
+    # Sooner than a worker that lives, and does not answer, is given up.
+    done = project.run(*command, url=f"sqlite:///{file}", check=False, timeout=45)
     assert done.returncode == 3
     said = [json.loads(line)["message"] for line in done.stderr.splitlines()]
     assert "Application startup failed. Exiting." in said

@@ -120,9 +120,16 @@ def _supervise(app: str, **options: Any) -> None:
     from uvicorn.config import STARTUP_FAILURE, Config
     from uvicorn.supervisors import Multiprocess
 
+    class Supervisor(Multiprocess):
+        def init_processes(self) -> None:
+            """Without the workers' ends of the pipes: else one that dies is waited for."""
+            super().init_processes()
+            for worker in self.processes:
+                worker.child_conn.close()
+
     config = Config(app, **options)
     with config.bind_socket() as listening:
-        supervisor = Multiprocess(config, [listening])
+        supervisor = Supervisor(config, [listening])
         supervisor.run()
     if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
         sys.exit(STARTUP_FAILURE)
