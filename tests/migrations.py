@@ -1,12 +1,13 @@
 """What a user does with migrations: the commands, the files, the tables."""
 
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import NullPool, create_engine, inspect
 
+from .apply.lab import Launcher
+from .apply.launcher import Ended, Job
 from .projects import Project
 from .servers import driver_url
 
@@ -17,6 +18,8 @@ class Migrations:
 
     project: Project
     url: str
+    #: Runs the commands in no time; without it each is a command of the shell.
+    launcher: Launcher | None = None
     looks: int = 0
 
     @property
@@ -25,13 +28,26 @@ class Migrations:
 
     def alembic(self, *arguments: str) -> str:
         """The plain command, as Alembic's tutorial has it."""
-        return self._run("alembic", *arguments).stdout
+        return self._run(*arguments).output
 
     def db(self, *arguments: str) -> str:
-        return self._run(self.project.console_script, "db", *arguments).stdout
+        return self._run(*arguments, ours=True).output
 
-    def _run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return self.project.run(*command, url=self.url, check=check, ENVIRONMENT="development")
+    def _run(self, *arguments: str, ours: bool = False, check: bool = True) -> Ended:
+        command = [self.project.console_script, "db"] if ours else ["alembic"]
+        if self.launcher is None:
+            done = self.project.run(
+                *command, *arguments, url=self.url, check=check, ENVIRONMENT="development"
+            )
+            return Ended(done.returncode, done.stdout, 0, done.stderr)
+        words = [*command[1:], *arguments]
+        variables = {"ENVIRONMENT": "development"}
+        if self.url:
+            variables["DATABASE_URL"] = self.url
+        job = Job(self.project.package.name, words, variables, ours=ours, apart=True)
+        [ended] = self.launcher.start(job).result()
+        assert not check or ended.code == 0, f"{words}: {ended}"
+        return ended
 
     def look(self, *arguments: str) -> str:
         """For commands that change nothing: with SQLite both ways, which must answer the same.
@@ -48,10 +64,10 @@ class Migrations:
     def refusals(self, *arguments: str) -> list[str]:
         """What both ways say where they must fail: one line each."""
         said = []
-        for command in (("alembic",), (self.project.console_script, "db")):
-            done = self._run(*command, *arguments, check=False)
-            assert done.returncode != 0
-            text = (done.stdout + done.stderr).strip()
+        for ours in (False, True):
+            done = self._run(*arguments, ours=ours, check=False)
+            assert done.code != 0
+            text = (done.output + done.errors).strip()
             assert "Traceback" not in text
             said.append(text)
         return said

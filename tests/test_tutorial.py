@@ -3,12 +3,14 @@
 import ast
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from textwrap import dedent
 
 import pytest
 from sqlalchemy import NullPool, create_engine
 
+from .apply.lab import Launcher
 from .databases import query
 from .migrations import Migrations, Revision
 from .projects import Project
@@ -58,8 +60,10 @@ MESSAGES = [
 
 
 @pytest.fixture
-def migrations(render: Render, database: str, database_url: str) -> Migrations:
-    return Migrations(render(database=database).install(), database_url)
+def migrations(render: Render, database: str, database_url: str) -> Iterator[Migrations]:
+    project = render(database=database).install()
+    with closing(Launcher(project)) as launcher:
+        yield Migrations(project, database_url, launcher)
 
 
 def test_first_steps(migrations: Migrations) -> None:

@@ -45,6 +45,8 @@ class Job:
     kill_in: str = ""
     #: The server's process, to be killed instead.
     server: int = 0
+    #: What is written as an error is not mixed with the output.
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Ended:
     output: str
     #: How many points it has passed.
     points: int
+    #: What it wrote as an error, where that is kept apart from the output.
+    errors: str = ""
 
 
 def serve(package: str) -> None:
@@ -103,12 +107,16 @@ class _Child:
         return self.code is not None
 
     def end(self) -> Ended:
-        points = self.output.with_name(f"{self.output.name}.points")
-        counted = int(points.read_text()) if points.exists() else 0
-        text = self.output.read_text(errors="replace")
-        self.output.unlink()
-        points.unlink(missing_ok=True)
-        return Ended(self.code or 0, text, counted)
+        points, errors = (Path(f"{self.output}.{name}") for name in ("points", "errors"))
+        return Ended(self.code or 0, _take(self.output), int(_take(points) or 0), _take(errors))
+
+
+def _take(file: Path) -> str:
+    if not file.exists():
+        return ""
+    text = file.read_text(errors="replace")
+    file.unlink()
+    return text
 
 
 def _fork(job: Job, gate: int, opener: int) -> _Child:
@@ -122,7 +130,7 @@ def _fork(job: Job, gate: int, opener: int) -> _Child:
         os.close(opener)
         os.environ.update(job.variables)
         os.dup2(descriptor, 1)
-        os.dup2(descriptor, 2)
+        os.dup2(os.open(f"{name}.errors", os.O_CREAT | os.O_WRONLY) if job.apart else 1, 2)
         os.read(gate, 1)
         with _points(job, Path(f"{name}.points")):
             if job.ours:
