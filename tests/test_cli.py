@@ -139,6 +139,7 @@ import sys
 from my_service.cli import main
 main(["db", "upgrade"])
 print([name for name in ("fastapi", "structlog", "uvicorn") if name in sys.modules])
+print([name for name in sys.modules if "toolkit.write" in name])
 """
 
 
@@ -149,4 +150,14 @@ def test_nothing_to_do_is_quickly_seen(render: Render, database_url: str) -> Non
     project.run("alembic", "upgrade", "head", url=database_url)
     done = project.run("python", "-c", LOADED, url=database_url)
     assert "Nothing to do" in done.stderr
-    assert done.stdout == "[]\n"
+    assert done.stdout == "[]\n[]\n"
+
+
+def test_a_migration_that_cannot_be_read_is_one_sentence(render: Render) -> None:
+    project = render().install()
+    (project.package / "migrations" / "versions" / "broken.py").write_text("<<<<<<< HEAD\n")
+    done = project.run(project.console_script, "serve", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("FAILED: A migration cannot be read: ")
+    assert "broken.py, line 1: " in done.stderr
+    assert done.stderr.count("\n") == 1

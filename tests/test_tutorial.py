@@ -213,7 +213,9 @@ def test_two_heads_and_two_of_a_kind_are_found(render: Render) -> None:
     first = m.files[0]
     m.revision("-m", "one")
     m.revision("-m", "two", "--head", Revision(first).id, "--splice")
-    assert "db merge heads" in own_tests(m, "one_head")
+    found = own_tests(m, "one_head")
+    assert "my-service db rebase" in found
+    assert "my-service db merge" in found
     first.with_name("20300101_000000_copy.py").write_text(first.read_text())
     assert "give one another id" in own_tests(m, "has_an_id_of_its_own")
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from . import DISTRIBUTION, features
 from .config import Settings, load_settings
 from .migrations.toolkit.commands import Command, DatabaseCommands
+from .migrations.toolkit.config import alembic_config
 from .migrations.toolkit.connection import look
+from .migrations.toolkit.scripts import read_scripts
 from .migrations.toolkit.status import status
 
 EXAMPLES = f"""\
@@ -91,6 +92,10 @@ def serve(options: Namespace) -> None:
 
     # Here, not in the server: it would show a traceback, and try again with several workers.
     settings = load_settings()
+    try:
+        read_scripts(alembic_config())
+    except CommandError as error:
+        raise SystemExit(f"FAILED: {error}") from None
     log.configure(settings)
     workers = 1 if options.reload else options.workers or settings.workers
     if workers > 1:
@@ -140,7 +145,7 @@ def seed(config: Config) -> None:
     if not settings.development:
         raise CommandError("Example rows are for development: set ENVIRONMENT=development.")
     with look(settings.database_url) as connection:
-        reason = status(connection, ScriptDirectory.from_config(config)).reason
+        reason = status(connection, read_scripts(config)).reason
     if reason:
         raise CommandError(f"{reason} Run `{DISTRIBUTION} db upgrade` first.")
     asyncio.run(_add_examples(settings))

@@ -17,6 +17,7 @@ from .apply.snapshot import Thing, differences, others, snapshot, without
 from .config import migration_url
 from .connection import look
 from .history import OWN_TABLES
+from .scripts import read_scripts
 from .status import Status, status
 from .throwaway import make_alike, migrate, throw_away_database
 
@@ -35,7 +36,7 @@ class Place:
 
 def baseline(config: Config) -> None:
     """Say where the database is, if its tables are those of a migration."""
-    script = ScriptDirectory.from_config(config)
+    script = read_scripts(config)
     ignore = IGNORE in (getattr(config.cmd_opts, "x", None) or ())
     url = migration_url(config)
     with look(url) as connection:

@@ -18,6 +18,7 @@ from .environment import refuse_ini
 from .invocation import seconds
 from .listing import history
 from .report import status
+from .scripts import read_scripts
 
 Group = Literal["every day", "team", "rare"]
 
@@ -133,6 +134,8 @@ COMMANDS = [
 ]
 CHANGE_DATABASE = {command.upgrade, command.downgrade, command.stamp}
 WRITE_FILES = {command.revision, command.merge, command.edit}
+#: Those of Alembic's that read the migrations' files without env.py.
+READ_FILES = {command.show, command.heads, command.branches, command.edit}
 
 
 class DatabaseCommands(CommandLine):
@@ -215,6 +218,8 @@ class DatabaseCommands(CommandLine):
         wants_traceback, options.raiseerr = options.raiseerr, True
         try:
             self._refuse(options.cmd[0])
+            if options.cmd[0] in READ_FILES:
+                read_scripts(config)
             super().run_cmd(config, options)
         except CommandError as error:
             if wants_traceback:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from alembic import context
+from alembic.command import history
+from alembic.script import write_hooks
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, MetaData
 
@@ -17,10 +19,14 @@ from .apply import failure, loss, migrate, server
 from .connection import look
 from .history import Recorder, create_history
 from .invocation import given, given_seconds
+from .scripts import check_scripts
 
 logger = logging.getLogger(__name__)
 
 Options = dict[str, Any]
+
+#: The hook that Alembic calls for a new file.
+HEAD_FILE = "head file"
 
 
 def run(
@@ -31,6 +37,9 @@ def run(
     A function that loads the tables is called only when something needs them.
     """
     refuse_ini(context.config.config_file_name)
+    check_scripts(context.script)
+    if _is_for_files_only():
+        return
     url: URL = context.config.attributes.get("url") or settings.migration_url
     connection: Connection | None = context.config.attributes.get("connection")
     options = _options(url.get_backend_name()) | {"target_metadata": target_metadata} | options
@@ -43,6 +52,30 @@ def run(
     else:
         with look(url) as connection:
             _run_on(connection, options)
+
+
+@write_hooks.register(HEAD_FILE)
+def _write_head_file(path: str, hook: dict[str, Any]) -> None:
+    from .write import head
+
+    head.write(hook["script"], Path(path))
+
+
+def _is_for_files_only() -> bool:
+    """What `revision_environment` runs env.py for: files are written, or listed, without a server."""
+    options: Options = vars(context)["_proxy"].context_opts
+    if "template_args" in options:  # `revision`, `merge`, `check`
+        hook: Any = {"_hook_name": HEAD_FILE, "type": HEAD_FILE, "script": context.script}
+        context.script.hooks.append(hook)
+        revision = options.get("revision_context")
+        return not (options["as_sql"] or (revision and revision.command_args["autogenerate"]))
+    typed = context.config.cmd_opts
+    if not typed or typed.cmd[0] is not history:
+        return False
+    if typed.indicate_current or "current" in (typed.rev_range or ""):
+        return False
+    options["fn"]((), None)
+    return True
 
 
 def refuse_ini(name: str | None) -> None:

@@ -19,6 +19,7 @@ from . import status
 from .config import migration_url
 from .connection import look
 from .history import APPLIED, HISTORY
+from .scripts import read_scripts
 
 WORDS = {
     "upgrade": "applied",
@@ -36,7 +37,7 @@ def history(
     json: bool = False,
 ) -> None:
     """List the migrations, newest first, and who applied each; --verbose has all that was done."""
-    script = ScriptDirectory.from_config(config)
+    script = read_scripts(config)
     known = Known()
     try:
         known = _ask(config, script)

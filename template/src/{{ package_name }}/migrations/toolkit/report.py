@@ -15,6 +15,7 @@ from ...driver import reason
 from . import history
 from .config import migration_url
 from .connection import look
+from .scripts import read_scripts
 from .status import State, Status, applied_by, listed, moment
 from .status import status as find_status
 
@@ -32,7 +33,7 @@ GOOD: set[State] = {"current", "ahead"}
 
 def status(config: Config, json: bool = False) -> None:
     """Compare the database with the migrations of this release."""
-    script = ScriptDirectory.from_config(config)
+    script = read_scripts(config)
     try:
         with look(migration_url(config)) as connection:
             found = find_status(connection, script, read_files=True)

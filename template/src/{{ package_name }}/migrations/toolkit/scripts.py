@@ -1,0 +1,68 @@
+"""The files of the migrations, which must make one history before anything can be done."""
+
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import RevisionError, RevisionMap
+from alembic.util import CommandError, to_tuple
+
+
+def read_scripts(config: Config) -> ScriptDirectory:
+    return check_scripts(ScriptDirectory.from_config(config))
+
+
+def check_scripts(script: ScriptDirectory) -> ScriptDirectory:
+    """Read all files; a sentence for what would end in a traceback of Alembic's."""
+    try:
+        found = list(script._load_revisions())
+    except CommandError:
+        raise  # Alembic's own sentence.
+    except Exception as error:  # noqa: BLE001
+        raise CommandError(_unreadable(error, script)) from None
+    for problem in _problems(found):
+        raise CommandError(problem)
+    script.revision_map = RevisionMap(lambda: found)
+    try:
+        script.get_heads()
+    except RevisionError as error:
+        raise CommandError(f"The migrations make no history: {error}.") from None
+    return script
+
+
+def _unreadable(error: Exception, script: ScriptDirectory) -> str:
+    """With the place in the migration, whatever it has called."""
+    places = [(error.filename, error.lineno)] if isinstance(error, SyntaxError) else []
+    frames = traceback.extract_tb(error.__traceback__)
+    places += [(frame.filename, frame.lineno) for frame in reversed(frames)]
+    file, line = next(
+        (place for place in places if place[0] and Path(place[0]).is_relative_to(script.dir)),
+        places[0],
+    )
+    reason = error.msg if isinstance(error, SyntaxError) else str(error)
+    return (
+        f"A migration cannot be read: {file}, line {line}: {type(error).__name__}: {reason}."
+        " Correct the file, and run the command again."
+    )
+
+
+def _problems(scripts: Sequence[Script]) -> Iterator[str]:
+    files: dict[str, str] = {}
+    for script in scripts:
+        if other := files.get(script.revision):
+            yield (
+                f"Two files are migration {script.revision}: {other} and {script.path}. Delete one,"
+                " or give it another id."
+            )
+        files[script.revision] = script.path
+    labels = {label for script in scripts for label in script.branch_labels}
+    for script in scripts:
+        dependencies = to_tuple(script.dependencies, default=())
+        for before in [*script._versioned_down_revisions, *dependencies]:
+            if before not in files and before not in labels:
+                yield (
+                    f"{script.path} follows migration {before}, which no file is. Get that file"
+                    f" (`git log --all -S{before}` finds who has it), or correct `down_revision`."
+                )
