@@ -1,20 +1,105 @@
 """Two branches with a migration each, and a database that has been on both."""
 
-from collections.abc import Callable
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ..apply.lab import Lab
+from ..apply.lab import Lab, write_migration
 from ..apply.launcher import Ended
+from ..projects import Project
 
 pytestmark = pytest.mark.slow
 
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 CREATE = 'op.create_table("users", sa.Column("id", sa.Integer, primary_key=True))'
-HEAD_LINE = "# The last migration."
+ADD = 'op.add_column("users", sa.Column("name", sa.String(50)))'
+DROP = 'op.drop_column("users", "name")'
+HEAD_FILE = "src/my_service/migrations/head.txt"
+# As rendered, and as written by the commands.
+FIRST_LINE = (
+    "# The last migration. If git has a conflict here, two branches have each added one: run"
+    " `my-service db rebase`."
+)
+
+
+def table(name: str) -> str:
+    return f'op.create_table("{name}", sa.Column("id", sa.Integer, primary_key=True))'
+
+
+class Branches:
+    """The project as a repository: `r1` is in use, `theirs` has `r2`, `mine` has `r3` and `r4`."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        shutil.rmtree(lab.project.path / ".git", ignore_errors=True)
+        self.git("init", "-q", "-b", "main")
+        self.write("r1", CREATE)
+        self.commit("main")
+        self.branch("theirs")
+        self.write("r2", table("orders"), 'op.drop_table("orders")')
+        self.commit("theirs")
+        self.branch("mine")
+        self.write("r3", table("houses"), 'op.drop_table("houses")')
+        self.commit("mine")
+        self.write("r4", ADD, DROP)
+        self.commit("mine as well")
+
+    def git(self, *arguments: str, check: bool = True, given: str = "") -> str:
+        command = ["git", *arguments]
+        done = subprocess.run(
+            command,
+            cwd=self.lab.project.path,
+            capture_output=True,
+            text=True,
+            input=given,
+            check=False,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def branch(self, name: str) -> None:
+        self.git("checkout", "-q", "-b", name, "main")
+
+    def commit(self, message: str) -> None:
+        self.git("add", "--all")
+        self.git("commit", "-q", "-m", message)
+
+    def write(self, revision: str, upgrade: str, downgrade: str = "pass") -> None:
+        self.lab.write(revision, upgrade, downgrade)
+        path = versions(self.lab) / f"{revision}.py"
+        path.write_text(f'"""Step {revision}\n\nRevises: of old\n"""\n\n{path.read_text()}')
+        self.head(revision)
+
+    def head(self, revision: str) -> None:
+        (versions(self.lab).parent / "head.txt").write_text(f"{FIRST_LINE}\n{revision}\n")
+
+    def publish(self) -> None:
+        """Somebody else's branch comes to `origin/main`."""
+        self.git("update-ref", "refs/remotes/origin/main", "theirs")
+
+    def merge(self) -> None:
+        self.publish()
+        self.git("merge", "origin/main", check=False)
+        assert f"UU {HEAD_FILE}" in self.git("status", "--short")
+
+    def conflict(self, name: str) -> None:
+        """As if both sides had changed the file."""
+        [_, blob, *_] = self.git("ls-files", "--stage", name).split()
+        entries = "".join(f"100644 {blob} {stage}\t{name}\n" for stage in (1, 2, 3))
+        self.git("update-index", "--force-remove", name)
+        self.git("update-index", "--index-info", given=entries)
+
+
+@pytest.fixture
+def branches(lab: Lab) -> Iterator[Branches]:
+    branches = Branches(lab)
+    yield branches
+    shutil.rmtree(lab.project.path / ".git")
 
 
 def versions(lab: Lab) -> Path:
@@ -23,7 +108,7 @@ def versions(lab: Lab) -> Path:
 
 def head_file(lab: Lab) -> list[str]:
     first, *heads = (versions(lab).parent / "head.txt").read_text().splitlines()
-    assert first.startswith(HEAD_LINE)
+    assert first == FIRST_LINE
     return heads
 
 
@@ -85,8 +170,9 @@ def test_files_that_make_no_history(lab: Lab, fault: str) -> None:
 
 
 @on_sqlite
-def test_every_new_file_changes_the_head_file(lab: Lab) -> None:
+def test_every_new_file_changes_the_head_file(lab: Lab, render: Callable[..., Project]) -> None:
     """Also those that are written without a server, by plain Alembic."""
+    assert render(example=False).read(HEAD_FILE) == f"{FIRST_LINE}\n"
     with lab.fresh() as target:
         nowhere = replace(target, url="sqlite:////no/such/folder/app.db")
         plain, ours = nowhere.alembic, nowhere.db
@@ -101,6 +187,128 @@ def test_every_new_file_changes_the_head_file(lab: Lab) -> None:
         (versions(lab).parent / "head.txt").unlink()
         succeed(target.alembic("downgrade", "base"))
         succeed(target.db("upgrade"))
+
+
+def line(lab: Lab) -> list[str]:
+    """The migrations in their order, as the files say it."""
+    followers = {}
+    for path in versions(lab).glob("r*.py"):
+        [place] = [each for each in path.read_text().splitlines() if "down_revision = " in each]
+        followers[place.removeprefix("down_revision = ").strip("'\"")] = path.stem
+    found = ["None"]
+    while found[-1] in followers:
+        found.append(followers[found[-1]])
+    return found[1:]
+
+
+def test_rebase_in_the_middle_of_a_conflicted_merge(branches: Branches) -> None:
+    lab = branches.lab
+    with lab.fresh() as target:
+        target.upgrade()
+        target.execute("INSERT INTO houses VALUES (1)")
+        branches.merge()
+
+        refuses(target.db("rebase"), "that loses the table houses (1 row). Nothing was done.")
+        refuses(target.db("rebase", ENVIRONMENT="production"), "ENVIRONMENT is not development")
+        assert line(lab) in (["r1", "r2"], ["r1", "r3", "r4"])
+        assert target.query("SELECT id FROM houses") == [(1,)]
+
+        succeed(target.db("rebase", "--lose", "houses"))
+        assert line(lab) == ["r1", "r2", "r3", "r4"]
+        assert "Revises: r2" in (versions(lab) / "r3.py").read_text()
+        assert head_file(lab) == ["r4"]
+        assert branches.git("diff", "--name-only") == ""
+        assert branches.git("diff", "--name-only", "--diff-filter=U", "HEAD") == ""
+        assert {"users", "orders", "houses"} <= target.tables()
+        assert target.query("SELECT name FROM users") == []
+        assert '"state": "current"' in succeed(target.db("status", "--json"))
+
+        branches.commit("merged")
+        assert "Nothing to do" in succeed(target.db("rebase"))
+        assert branches.git("status", "--short") == ""
+
+
+@on_sqlite
+def test_rebase_after_that_of_git(branches: Branches) -> None:
+    """Which puts a migration in front of some that the database has already."""
+    lab = branches.lab
+    with lab.fresh() as target:
+        target.upgrade()
+        branches.publish()
+        branches.git("rebase", "origin/main", check=False)
+        assert "at r4, which has no file here, and stays" in succeed(target.db("rebase"))
+        branches.git("-c", "core.editor=true", "rebase", "--continue")
+        assert line(lab) == ["r1", "r2", "r3", "r4"]
+        assert "orders" not in target.tables()
+        succeed(target.db("rebase"))
+        assert "orders" in target.tables()
+        assert target.query("SELECT name FROM users") == []
+        assert target.revision == "r4"
+        assert "Nothing to do" in succeed(target.db("rebase"))
+
+
+@on_sqlite
+def test_rebase_says_what_is_in_its_way(branches: Branches) -> None:
+    lab = branches.lab
+    with lab.fresh() as target:
+        assert "Nothing to do" in succeed(target.db("rebase"))
+        branches.publish()
+        refuses(target.db("rebase"), "origin/main has migrations that are not here yet: r2.")
+        branches.merge()
+        refuses(target.db("rebase", "upstream/main"), "git knows no upstream/main.")
+
+        target.upgrade("r3")
+        branches.conflict("src/my_service/main.py")
+        refuses(target.db("rebase"), "git has conflicts in ", "main.py")
+        branches.git("add", "src/my_service/main.py")
+        (lab.project.path / ".git").rename(lab.project.path / "git")
+        refuses(target.db("rebase"), "`git rev-parse` failed: not a git repository")
+        (lab.project.path / "git").rename(lab.project.path / ".git")
+
+        write_migration(lab.project, "r5", "pass")
+        spoil(lab, "r5", "'r4'", "('r4', 'r2')")
+        write_migration(lab.project, "r6", "pass")
+        spoil(lab, "r6", "'r5'", "'r2'")
+        refuses(target.db("rebase"), "r5 joins r4 and r2, so ")
+        assert line(lab)[:1] == ["r1"]
+
+
+@on_sqlite
+def test_rebase_of_several_heads(branches: Branches) -> None:
+    """Without a server, and without a conflict in git."""
+    lab = branches.lab
+    branches.merge()
+    branches.head("r2")
+    branches.commit("merged")
+    write_migration(lab.project, "r5", "pass")
+    spoil(lab, "r5", "'r4'", "'r1'")
+    with lab.fresh() as target:
+        nowhere = replace(target, url="sqlite:////no/such/folder/app.db")
+        refuses(nowhere.db("rebase"), "SQLite cannot open ")
+        succeed(nowhere.db("rebase", "--files-only"))
+        assert line(lab) == ["r1", "r2", "r3", "r4", "r5"]
+        assert head_file(lab) == ["r5"]
+        assert branches.git("diff", "--cached", "--name-only") == ""
+
+
+@on_sqlite
+def test_merge(branches: Branches) -> None:
+    lab = branches.lab
+    with lab.fresh() as target:
+        assert "Nothing to merge" in succeed(target.db("merge"))
+        branches.merge()
+        target.upgrade("r4")
+        succeed(target.db("merge"))
+        [merge] = set(versions(lab).iterdir()) - set(versions(lab).glob("r?.py"))
+        assert "merge_step_r2_and_step_r4" in merge.name
+        target.upgrade()
+        assert {"users", "orders", "houses"} <= target.tables()
+
+
+def refuses(ended: Ended, *parts: str) -> None:
+    assert ended.code == 1, ended.output
+    assert all(part in ended.output for part in parts), ended.output
+    assert ended.output.count("\n") == 1
 
 
 def succeed(ended: Ended) -> str:

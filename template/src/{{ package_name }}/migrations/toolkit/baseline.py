@@ -17,7 +17,7 @@ from .apply.snapshot import Thing, differences, others, snapshot, without
 from .config import migration_url
 from .connection import look
 from .history import OWN_TABLES
-from .scripts import read_scripts
+from .scripts import read_scripts, title
 from .status import Status, status
 from .throwaway import make_alike, migrate, throw_away_database
 
@@ -123,6 +123,4 @@ def _found(matching: list[Place], script: ScriptDirectory) -> Iterator[str]:
 
 def _title(place: Place, script: ScriptDirectory) -> str:
     scripts = [script.get_revision(head) for head in place.heads]
-    return " and ".join(
-        f"{each.revision} ({each.doc})" if each.doc else each.revision for each in scripts
-    )
+    return " and ".join(title(each) for each in scripts)

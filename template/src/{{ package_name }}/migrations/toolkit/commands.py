@@ -20,6 +20,36 @@ from .listing import history
 from .report import status
 from .scripts import read_scripts
 
+# Production imports nothing of the room where migrations are written.
+
+
+def rebase(
+    config: Config, onto: str, files_only: bool = False, lose: Sequence[str] | None = None
+) -> None:
+    """Put the branch's own migrations behind those of another branch."""
+    from .write.rebase import rebase
+
+    rebase(config, onto, files_only=files_only, lose=lose or ())
+
+
+def merge(
+    config: Config,
+    sides: Sequence[str],
+    message: str | None = None,
+    branch_label: str | None = None,
+    rev_id: str | None = None,
+) -> None:
+    """Write a migration that follows several, by default all that are the last."""
+    script = read_scripts(config)
+    joined = [each for each in script.get_revisions(tuple(sides)) if each]
+    if len(joined) < 2:
+        config.print_stdout("%s", "Nothing to merge: there is one last migration.")
+        return
+    message = message or f"merge {' and '.join(each.doc or each.revision for each in joined)}"
+    revisions = [each.revision for each in joined]
+    command.merge(config, revisions, message, branch_label=branch_label, rev_id=rev_id)
+
+
 Group = Literal["every day", "team", "rare"]
 
 
@@ -100,10 +130,16 @@ COMMANDS = [
         ["branches"],
     ),
     Command(
-        command.merge,
+        rebase,
         "team",
-        "write a migration that follows several",
-        ['merge heads -m "merge email and orders"'],
+        "put this branch's migrations behind the other's: yours that nobody has applied",
+        ["rebase", "rebase main", "rebase --lose orders"],
+    ),
+    Command(
+        merge,
+        "team",
+        "write a migration that follows several: where both sides were applied",
+        ["merge", 'merge 27c6 4b1f -m "merge email and orders"'],
     ),
     Command(
         command.stamp,
@@ -132,19 +168,37 @@ COMMANDS = [
     ),
     Command(command.init, "rare", "none: this project is set up"),
 ]
-CHANGE_DATABASE = {command.upgrade, command.downgrade, command.stamp}
-WRITE_FILES = {command.revision, command.merge, command.edit}
+CHANGE_DATABASE = {command.upgrade, command.downgrade, command.stamp, rebase}
+WRITE_FILES = {command.revision, merge, command.edit, rebase}
 #: Those of Alembic's that read the migrations' files without env.py.
 READ_FILES = {command.show, command.heads, command.branches, command.edit}
 
 
 class DatabaseCommands(CommandLine):
-    _POSITIONAL_OPTS = CommandLine._POSITIONAL_OPTS | {
+    _POSITIONAL_OPTS: dict[str, Any] = CommandLine._POSITIONAL_OPTS | {
         "target": {"nargs": "?", "default": "head", "help": "revision identifier (head)"},
         "folder": {"nargs": "?"},
+        "sides": {"nargs": "*", "default": ["heads"], "help": "revisions (all heads)"},
+        "onto": {
+            "nargs": "?",
+            "default": "origin/main",
+            "help": "branch that has the others (origin/main)",
+        },
     }
     _KWARGS_OPTS = CommandLine._KWARGS_OPTS | {
         "json": ("--json", {"action": "store_true", "help": "write JSON"}),
+        "files_only": (
+            "--files-only",
+            {"action": "store_true", "help": "do not ask the database, nor bring it along"},
+        ),
+        "lose": (
+            "--lose",
+            {
+                "action": "append",
+                "metavar": "NAME",
+                "help": "a table, or table.column, that may be lost on the way",
+            },
+        ),
     }
     _POSITIONAL_TRANSLATIONS = CommandLine._POSITIONAL_TRANSLATIONS | {
         command.upgrade: {"revision": "target"},

@@ -32,6 +32,10 @@ def check_scripts(script: ScriptDirectory) -> ScriptDirectory:
     return script
 
 
+def title(script: Script) -> str:
+    return f"{script.revision} ({script.doc})" if script.doc else script.revision
+
+
 def _unreadable(error: Exception, script: ScriptDirectory) -> str:
     """With the place in the migration, whatever it has called."""
     places = [(error.filename, error.lineno)] if isinstance(error, SyntaxError) else []

@@ -87,6 +87,8 @@ class Notes:
         self.losses: dict[str, str] = {}
         #: The names of all that is dropped, also if an interrupted run has done so already.
         self.dropped: set[str] = set()
+        #: The names of what is there and has neither rows nor values.
+        self.empty: set[str] = set()
         self._connection = connection
         self._inspector = sa.inspect(connection)
         # What is renamed before it is dropped, by its new name.
@@ -155,8 +157,7 @@ class Notes:
         name = _dotted(table)
         self.dropped.add(name)
         if self._is_there(table):
-            rows = self._count("row", sa.select(1).select_from(_as_table(table)))
-            self.losses[f"the table {name} ({rows})"] = name
+            self._lose(f"the table {name}", name, "row", sa.select(1).select_from(_as_table(table)))
 
     def _drop_column(self, table: Name, new_name: str) -> None:
         column = self._column(table, new_name)
@@ -165,7 +166,7 @@ class Notes:
         if self._is_there(table) and column in self._column_names(table):
             has_value = sa.column(column).is_not(None)
             values = sa.select(1).select_from(_as_table(table)).where(has_value)
-            self.losses[f"the column {name} ({self._count('value', values)})"] = name
+            self._lose(f"the column {name}", name, "value", values)
 
     def _take_sql(self, statement: str) -> None:
         if not HARMLESS_SQL.fullmatch(statement):
@@ -183,16 +184,27 @@ class Notes:
         schema, name = table
         return {column["name"] for column in self._inspector.get_columns(name, schema=schema)}
 
-    def _count(self, what: str, query: sa.Select[Any]) -> str:
+    def _lose(self, what: str, name: str, unit: str, query: sa.Select[Any]) -> None:
+        count = self._count(query)
+        if count == 0:
+            self.empty.add(name)
+        self.losses[f"{what} ({_amount(count, unit)})"] = name
+
+    def _count(self, query: sa.Select[Any]) -> int | None:
         limited = query.limit(MANY + 1).subquery()
         try:
             with self._connection.begin_nested():
-                found = self._connection.scalar(sa.select(sa.func.count()).select_from(limited))
+                return self._connection.scalar(sa.select(sa.func.count()).select_from(limited))
         except DBAPIError:
-            return f"{what}s not counted"
-        if found is None or found > MANY:
-            return f"more than {MANY} {what}s"
-        return f"{found} {what}{'' if found == 1 else 's'}"
+            return None
+
+
+def _amount(count: int | None, unit: str) -> str:
+    if count is None:
+        return f"{unit}s not counted"
+    if count > MANY:
+        return f"more than {MANY} {unit}s"
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 def _dotted(table: Name) -> str:

@@ -1,0 +1,128 @@
+"""A developer's own database, which follows when migrations change their places."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import RevisionStep
+from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection
+
+from .... import DISTRIBUTION
+from ....config import load_settings
+from .. import history
+from ..apply.loss import Notes
+from ..config import migration_url
+from ..connection import look
+from ..scripts import title
+from ..status import status
+
+
+class Undo:
+    """Of the migrations that stand in the wrong place in the database."""
+
+    def __init__(
+        self,
+        config: Config,
+        script: ScriptDirectory,
+        moved: Collection[Script],
+        lose: Sequence[str],
+    ) -> None:
+        self._config = config
+        self._script = script
+        self._moved = {each.revision for each in moved}
+        self._lose = set(lose)
+        #: Newest first.
+        self.scripts: list[Script] = []
+        #: Where the database is when they are undone, if Alembic would not know.
+        self._place: list[str] | None = None
+
+    def look(self) -> None:
+        """Refuse, before anything is changed, what must not be undone."""
+        with look(migration_url(self._config)) as connection:
+            found = status(connection, self._script)
+            if found.unknown:
+                if self._moved:
+                    self._leave(found.unknown)
+                return
+            self._find(connection, found.database)
+            if self.scripts:
+                self._refuse_elsewhere()
+                self._refuse_loss(connection)
+
+    def _leave(self, unknown: Sequence[str]) -> None:
+        """As in the middle of git's own rebase, which has not brought all files yet."""
+        self._config.print_stdout(
+            "%s",
+            f"The database is at {', '.join(unknown)}, which has no file here, and stays as it is."
+            f" When all files are here, run `{DISTRIBUTION} db rebase` again.",
+        )
+
+    def _find(self, connection: Connection, heads: tuple[str, ...]) -> None:
+        """The moved ones, and all that came before one that was put in front of them."""
+        newest_first = [
+            each
+            for each in self._script.iterate_revisions(heads, "base")
+            if isinstance(each, Script)
+        ]
+        applied = history.applied(connection)
+        skipped = {each.revision for each in newest_first} - applied if applied else set()
+        wrong = self._moved | skipped
+        for each in reversed(newest_first):
+            if wrong.intersection(each._all_down_revisions):
+                wrong.add(each.revision)
+        self.scripts = [
+            each for each in newest_first if each.revision in wrong and each.revision not in skipped
+        ]
+        if skipped:
+            right = [each for each in newest_first if each.revision not in wrong]
+            followed = {before for each in right for before in each._all_down_revisions}
+            last = [each.revision for each in right if each.revision not in followed]
+            self._place = last or ["base"]
+
+    def _refuse_elsewhere(self) -> None:
+        if not load_settings().development:
+            raise CommandError(
+                f"{_listed(self.scripts)} were applied to this database, and ENVIRONMENT is not"
+                f" development. Nothing was done: what is in use stays where it is. Join it with"
+                f" `{DISTRIBUTION} db merge`."
+            )
+
+    def _refuse_loss(self, connection: Connection) -> None:
+        notes = Notes(connection)
+        for each in self.scripts:
+            notes.take(each)
+        declared = {name for each in self.scripts for name in getattr(each.module, "loses", ())}
+        kept = notes.empty | declared | self._lose
+        lost = {what: name for what, name in notes.losses.items() if name not in kept}
+        if lost:
+            names = " ".join(f"--lose {name}" for name in sorted({*lost.values(), *self._lose}))
+            raise CommandError(
+                f"{_listed(self.scripts)} would be undone and applied again behind the others, and"
+                f" that loses {', '.join(lost)}. Nothing was done. If it may be lost, run"
+                f" `{DISTRIBUTION} db rebase {names}`."
+            )
+
+    def run(self) -> None:
+        if not self.scripts:
+            return
+        steps = [RevisionStep(self._script.revision_map, each, False) for each in self.scripts]
+
+        def downgrade(*_: Any) -> list[RevisionStep]:
+            return steps
+
+        before = self.scripts[-1].down_revision
+        target = before if isinstance(before, str) else "base"
+        with EnvironmentContext(
+            self._config, self._script, fn=downgrade, destination_rev=target, as_sql=False
+        ):
+            self._script.run_env()
+        if self._place is not None:
+            command.stamp(self._config, self._place)
+
+
+def _listed(scripts: Sequence[Script]) -> str:
+    return ", ".join(map(title, reversed(scripts)))

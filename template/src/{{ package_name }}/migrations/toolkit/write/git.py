@@ -1,0 +1,70 @@
+"""What git knows of the files of migrations."""
+
+import re
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+
+REVISION = re.compile(r"^revision\b.*=\s*[\"'](.+)[\"']", re.MULTILINE)
+
+
+class Git:
+    """The repository that the migrations are in."""
+
+    def __init__(self, script: ScriptDirectory) -> None:
+        self.folder = Path(script.dir)
+        self.versions = [str(folder) for folder in script._version_locations if folder.exists()]
+        try:
+            self.root = Path(self("rev-parse", "--show-toplevel").strip())
+        except FileNotFoundError:
+            raise CommandError("git is not installed, and only git knows branches.") from None
+
+    def __call__(self, *arguments: str) -> str:
+        done = self._run(*arguments)
+        if done.returncode:
+            reason = done.stderr.strip().removeprefix("fatal: ")
+            raise CommandError(f"`git {arguments[0]}` failed: {reason}.")
+        return done.stdout
+
+    def knows(self, ref: str) -> bool:
+        return self._run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").returncode == 0
+
+    def revisions(self, ref: str) -> set[str]:
+        """Of the migrations that are there."""
+        if not self.versions:
+            return set()
+        found = self._run("grep", "-hE", r"^revision\b", ref, "--", *self.versions)
+        return set(REVISION.findall(found.stdout))
+
+    def unmerged(self) -> list[Path]:
+        """The files that have conflicts."""
+        listed = self("diff", "--name-only", "-z", "--diff-filter=U", "--", str(self.root))
+        return [self.root / name for name in listed.split("\0") if name]
+
+    def uncommitted(self, paths: Iterable[str]) -> list[str]:
+        """Those of the files whose content is in no commit."""
+        lines = self("status", "--porcelain", "-z", "--ignored", "--", *paths).split("\0")
+        return [line[3:] for line in lines if line]
+
+    def add(self, paths: Iterable[Path]) -> None:
+        self("add", "--", *map(str, paths))
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603
+            ["git", *arguments],  # noqa: S607
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def find(script: ScriptDirectory) -> Git | None:
+    """None where there is no git, or no repository."""
+    try:
+        return Git(script)
+    except CommandError:
+        return None

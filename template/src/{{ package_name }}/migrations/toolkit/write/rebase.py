@@ -1,0 +1,168 @@
+"""`db rebase`: put this branch's migrations behind those that another has added meanwhile."""
+
+import ast
+import re
+from collections.abc import Iterable, Sequence
+from importlib.util import cache_from_source
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
+
+from .... import DISTRIBUTION
+from ..scripts import read_scripts, title
+from . import head
+from .developers import Undo
+from .git import Git, find
+
+Moves = dict[Script, str | None]
+
+
+def rebase(config: Config, onto: str, *, files_only: bool, lose: Sequence[str]) -> None:
+    script, git = read_scripts(config), None
+    if len(script.get_heads()) > 1:
+        git = Git(script)
+        moves = _moves(script, git, onto)
+    else:
+        git, moves = find(script), {}
+        _refuse_to_be_behind(script, git, onto)
+    undo = Undo(config, script, moves, lose)
+    if not files_only:
+        undo.look()
+        if undo.scripts and git:
+            _refuse_conflicts(git, script)
+        undo.run()
+    changed = [_relink(each, before) for each, before in moves.items()]
+    changed += _settle_head_file(config, git)
+    for path, what in changed:
+        config.print_stdout("%s", f"{path.name}: {what}")
+    if git and head.file_of(script) in git.unmerged():
+        git.add(path for path, _ in changed)
+        config.print_stdout("%s", "Added to git's index, as the conflict is settled.")
+    if undo.scripts:
+        command.upgrade(config, "heads")
+    elif moves:
+        config.print_stdout("%s", f"Next: {DISTRIBUTION} db upgrade")
+    elif not changed:
+        config.print_stdout("%s", "Nothing to do: the migrations are in one line.")
+
+
+def _moves(script: ScriptDirectory, git: Git, onto: str) -> Moves:
+    """The migrations that get another one before them, and which."""
+    theirs = _revisions_of(git, onto)
+    _refuse_missing(theirs, script, onto)
+    all_ = list(script.walk_revisions())
+    followed = {before for each in all_ if each.revision in theirs for before in _before(each)}
+    heads = [each for each in all_ if each.revision in theirs - followed]
+    if len(heads) > 1:
+        names = " and ".join(each.revision for each in heads)
+        raise CommandError(
+            f"{onto} itself has more than one last migration, {names}. Join them there first"
+            f" (`{DISTRIBUTION} db merge`), or name the branch to put yours behind."
+        )
+    last = heads[0].revision if heads else None
+    moves: Moves = {}
+    for each in _in_line(script, theirs, last):
+        if len(_before(each)) > 1:
+            raise CommandError(
+                f"{title(each)} joins {' and '.join(_before(each))}, so your"
+                " migrations cannot be put in one line. Delete that file if nobody has applied it,"
+                f" and run this again; or join all with `{DISTRIBUTION} db merge`."
+            )
+        if each.down_revision != last:
+            moves[each] = last
+        last = each.revision
+    return moves
+
+
+def _revisions_of(git: Git, ref: str) -> set[str]:
+    if not git.knows(ref):
+        raise CommandError(
+            f"git knows no {ref}. Fetch it (`git fetch`), or name the branch to put your migrations"
+            f" behind: `{DISTRIBUTION} db rebase main`."
+        )
+    return git.revisions(ref)
+
+
+def _refuse_to_be_behind(script: ScriptDirectory, git: Git | None, onto: str) -> None:
+    if git and git.knows(onto):
+        _refuse_missing(git.revisions(onto), script, onto)
+
+
+def _refuse_missing(theirs: set[str], script: ScriptDirectory, onto: str) -> None:
+    """What is not here cannot be followed."""
+    here = {each.revision for each in script.walk_revisions()}
+    for each in script.walk_revisions():
+        here.update(getattr(each.module, "replaces", ()))
+    if missing := sorted(theirs - here):
+        raise CommandError(
+            f"{onto} has migrations that are not here yet: {', '.join(missing)}. Nothing was done:"
+            f" bring them here first (`git merge {onto}`), and run this again."
+        )
+
+
+def _in_line(script: ScriptDirectory, theirs: set[str], last: str | None) -> list[Script]:
+    """Ours, parents first: what follows theirs already, then by the names of the files."""
+
+    def lineage(revision: str) -> list[Script]:
+        found = script.iterate_revisions(revision, "base")
+        return [each for each in found if isinstance(each, Script)][::-1]
+
+    lines = [lineage(each) for each in script.get_heads() if each not in theirs]
+    lines.sort(key=lambda line: (last not in {each.revision for each in line}, line[-1].path))
+    ours = (each for line in lines for each in line if each.revision not in theirs)
+    return list(dict.fromkeys(ours))
+
+
+def _before(script: Script) -> tuple[str, ...]:
+    return script._versioned_down_revisions
+
+
+def _refuse_conflicts(git: Git, script: ScriptDirectory) -> None:
+    """The database cannot be brought along as long as the code cannot run."""
+    others = [path for path in git.unmerged() if path != head.file_of(script)]
+    if python := [str(path) for path in others if path.suffix == ".py"]:
+        raise CommandError(
+            f"git has conflicts in {', '.join(python)}. Nothing was done: resolve them first, since"
+            " the database is brought along, which needs the models; or use --files-only."
+        )
+
+
+def _relink(script: Script, before: str | None) -> tuple[Path, str]:
+    path = Path(script.path)
+    text = path.read_text(encoding="utf-8")
+    text = _with_down_revision(text, f'"{before}"' if before else "None")
+    text = re.sub(r"^Revises:.*$", f"Revises: {before or ''}".rstrip(), text, count=1, flags=re.M)
+    path.write_text(text, encoding="utf-8")
+    # It is as long as before, and Python looks at the second only.
+    Path(cache_from_source(str(path))).unlink(missing_ok=True)
+    return path, f"follows {before or 'no other'} now"
+
+
+def _with_down_revision(text: str, value: str) -> str:
+    lines = text.encode().splitlines(keepends=True)
+    node = next(filter(None, map(_value_of_down_revision, ast.parse(text).body)))
+    first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+    start, end = lines[first][: node.col_offset], lines[last][node.end_col_offset or 0 :]
+    lines[first : last + 1] = [start + value.encode() + end]
+    return b"".join(lines).decode()
+
+
+def _value_of_down_revision(node: ast.stmt) -> ast.expr | None:
+    targets: Iterable[ast.expr] = ()
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if any(isinstance(each, ast.Name) and each.id == "down_revision" for each in targets):
+            return node.value
+    return None
+
+
+def _settle_head_file(config: Config, git: Git | None) -> list[tuple[Path, str]]:
+    script = read_scripts(config)
+    path = head.file_of(script)
+    if head.is_right(script) and not (git and path in git.unmerged()):
+        return []
+    head.write(script)
+    return [(path, f"names {', '.join(script.get_heads()) or 'no migration'}")]
