@@ -50,6 +50,22 @@ def merge(
     command.merge(config, revisions, message, branch_label=branch_label, rev_id=rev_id)
 
 
+def plan(config: Config, json: bool = False) -> None:
+    """Try in a throw-away database what upgrade would do."""
+    from .write.plan import plan
+
+    plan(config, as_json=json)
+
+
+def lint(
+    config: Config, since: str | None = None, json: bool = False, github: bool = False
+) -> None:
+    """Run the migrations in a throw-away database, and look at what they do."""
+    from .write.lint import lint
+
+    lint(config, since, as_json=json, github=github)
+
+
 Group = Literal["every day", "team", "rare"]
 
 
@@ -104,6 +120,18 @@ COMMANDS = [
         "every day",
         "show the revision that the database is at",
         ["current", "current --check-heads"],
+    ),
+    Command(
+        plan,
+        "every day",
+        "show what upgrade would do: SQL, locks, and what is dangerous",
+        ["plan", "plan --json"],
+    ),
+    Command(
+        lint,
+        "every day",
+        "find what is dangerous in migrations, and the safe way to write it",
+        ["lint --since origin/main", "lint --json"],
     ),
     Command(
         history,
@@ -169,6 +197,8 @@ COMMANDS = [
     Command(command.init, "rare", "none: this project is set up"),
 ]
 CHANGE_DATABASE = {command.upgrade, command.downgrade, command.stamp, rebase}
+#: Exit code 1 is for what they find, 2 for not being able to look.
+FIND = {plan, lint}
 WRITE_FILES = {command.revision, merge, command.edit, rebase}
 #: Those of Alembic's that read the migrations' files without env.py.
 READ_FILES = {command.show, command.heads, command.branches, command.edit}
@@ -198,6 +228,14 @@ class DatabaseCommands(CommandLine):
                 "metavar": "NAME",
                 "help": "a table, or table.column, that may be lost on the way",
             },
+        ),
+        "since": (
+            "--since",
+            {"metavar": "REF", "help": "only files that this branch or commit does not have"},
+        ),
+        "github": (
+            "--github",
+            {"action": "store_true", "help": "write annotations, as in GitHub Actions by itself"},
         ),
     }
     _POSITIONAL_TRANSLATIONS = CommandLine._POSITIONAL_TRANSLATIONS | {
@@ -278,6 +316,9 @@ class DatabaseCommands(CommandLine):
         except CommandError as error:
             if wants_traceback:
                 raise
+            if options.cmd[0] in FIND:
+                print(f"FAILED: {error}", file=sys.stderr)
+                raise SystemExit(2) from None
             raise SystemExit(f"FAILED: {error}") from None
         except KeyboardInterrupt:
             if wants_traceback:

@@ -5,9 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import shorten
+from typing import Any, Literal
 from uuid import uuid4
 
 from alembic import command
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import RevisionStep
+from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DBAPIError
@@ -16,6 +21,8 @@ from ... import driver
 from .apply import definitions
 from .config import alembic_config
 from .connection import look
+
+Way = Literal["upgrade", "downgrade"]
 
 
 @contextmanager
@@ -56,6 +63,21 @@ def migrate(elsewhere: URL, *, each: Callable[..., None] | None = None) -> None:
         raise CommandError(
             f"The migrations cannot be run in a throw-away database: {_reason(error)}"
         ) from None
+
+
+def run_step(config: Config, scripts: ScriptDirectory, script: Script, way: Way) -> None:
+    """One migration, through env.py as every command does, but without loading all each time.
+
+    It runs on `config.attributes["connection"]`.
+    """
+    step = RevisionStep(scripts.revision_map, script, way == "upgrade")
+    options: dict[str, Any] = {"fn": lambda *_: [step], "destination_rev": script.revision}
+    connection: Connection = config.attributes["connection"]
+    try:
+        with EnvironmentContext(config, scripts, **options):
+            scripts.run_env()
+    finally:
+        connection.rollback()
 
 
 def _reason(error: CommandError) -> str:

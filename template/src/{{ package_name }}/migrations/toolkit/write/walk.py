@@ -1,16 +1,14 @@
 """Every migration on filled tables, up, down and up again: what fails on rows, and what loses them."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import sqlalchemy as sa
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import RevisionStep
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
+from ..throwaway import Way, run_step
 from .fill import Filler, Given
 from .losses import losses, read
 
@@ -49,10 +47,12 @@ class Walk:
             before = read(self._connection)
         lost: dict[str, str] = {}
         # Down from a merge there are two ways, and it changes nothing.
-        ways = ["upgrade"] if script.is_merge_point else ["upgrade", "downgrade", "upgrade"]
+        ways: list[Way] = ["upgrade"]
+        if not script.is_merge_point:
+            ways += ["downgrade", "upgrade"]
         for way in ways:
             try:
-                self._go(script, way)
+                run_step(self._config, self._scripts, script, way)
             except NotImplementedError:
                 break  # The migration says that there is no way back.
             except (DBAPIError, CommandError) as error:
@@ -63,19 +63,6 @@ class Walk:
             for what, how in losses(before, after):
                 lost.setdefault(what, f"{way}() {how}")
         return lost
-
-    def _go(self, script: Script, way: str) -> None:
-        """Through env.py, as every command does, but without loading all migrations each time."""
-        step = RevisionStep(self._scripts.revision_map, script, way == "upgrade")
-        options: dict[str, Any] = {
-            "fn": lambda *_: [step],
-            "destination_rev": script.revision,
-        }
-        try:
-            with EnvironmentContext(self._config, self._scripts, **options):
-                self._scripts.run_env()
-        finally:
-            self._connection.rollback()
 
 
 def _undeclared(script: Script, lost: Mapping[str, str]) -> Iterator[str]:

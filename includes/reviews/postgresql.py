@@ -1,0 +1,145 @@
+"""What PostgreSQL says of a statement while it runs: its locks, and what it rewrites and reads."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, cast
+
+import psycopg
+from sqlalchemy import Connection
+
+from .changes import Change
+from .recording import Cost, Recording, Statement
+from .sql import of_sql
+
+#: Rules that apply to PostgreSQL, with the safe way.
+RULES = {
+    "drop-schema": "Release code that no longer uses it first; drop it in a release after that.",
+    "rename-schema": "Make the new one, and move to it in steps that running code survives.",
+    "rename-enum-value": "Add the new value, release code that knows both, change the rows in"
+    " batches; an unused value does no harm.",
+    "set-not-null": "safe_ops.set_not_null: it has the rows checked without keeping anybody out.",
+    "change-type": "Add a column of the new type, write both, fill it with safe_ops.batched_update,"
+    " read the new one, and drop the old one, in a release for each step.",
+    "index-not-concurrent": "safe_ops.create_index, which lets others write meanwhile.",
+    "drop-index-not-concurrent": "safe_ops.drop_index, which waits without keeping others out.",
+    "reindex-not-concurrent": "REINDEX ... CONCURRENTLY in an autocommit_block().",
+    "concurrent-in-transaction": "safe_ops.create_index or safe_ops.drop_index: CONCURRENTLY works"
+    " in no transaction.",
+    "block-not-first": "Move what is in the autocommit_block() to a migration of its own: the block"
+    " would commit what is before it, half applied.",
+    "add-foreign-key": "safe_ops.create_foreign_key: it has the rows checked without keeping anybody"
+    " out.",
+    "add-check": "safe_ops.create_check: it has the rows checked without keeping anybody out.",
+    "add-unique": "See that there are no duplicates and that running code writes none; then"
+    " safe_ops.create_unique, which lets others write meanwhile.",
+    "add-primary-key": "Build a unique index with safe_ops.create_index, then `ALTER TABLE ... ADD"
+    " PRIMARY KEY USING INDEX ...`.",
+    "add-exclusion": "There is none for a table in use: make a new table with it, and move to it.",
+    "unbatched-update": "safe_ops.batched_update, in a migration of its own.",
+    "data-and-schema": "Change the rows in a migration of its own: meanwhile nobody can use the"
+    " tables that this one has locked.",
+    "locks-several-tables": "A migration for each table: this one keeps them all from everybody"
+    " until it ends.",
+    "detach-partition": "DETACH PARTITION ... CONCURRENTLY in an autocommit_block().",
+    "rewrites-table": "Add a column without it, give the default to new rows, and fill the old ones"
+    " with safe_ops.batched_update.",
+    "scans-table": "Add the constraint as NOT VALID, and validate it in an autocommit_block().",
+    "wide-index": "Name the columns that a query really narrows down by: three are nearly always"
+    " enough.",
+}
+#: Whether they apply, the server says: some changes of this kind cost it nothing.
+ASKED = {"set-not-null", "change-type", "add-foreign-key", "add-check"}
+
+TABLES = """
+    SELECT oid::bigint, relname::text FROM pg_class WHERE relkind IN ('r', 'p', 'm') AND oid >= 16384
+"""
+LOCKS = """
+    SELECT replace(mode, 'Lock', ''), relation::bigint FROM pg_locks
+    WHERE pid = pg_backend_pid() AND granted AND relation = ANY(%s)
+"""
+OF_CONSTRAINT = "SELECT conrelid::bigint FROM pg_constraint WHERE conname = %s"
+#: From the one on that keeps others from writing.
+STRONG = {"Share", "ShareRowExclusive", "Exclusive", "AccessExclusive"}
+SHOWN = {"ShareUpdateExclusive", *STRONG}
+MESSAGE = re.compile(
+    r'(?P<what>rewriting table|verifying table|validating foreign key constraint) "(?P<name>.+)"'
+)
+CONCURRENTLY = re.compile(r"(CREATE (UNIQUE )?INDEX|DROP INDEX|REINDEX .*?) CONCURRENTLY\b", re.I)
+READS = re.compile(r"(SELECT|SET|SHOW)\b", re.I)
+#: So many tables at once are many.
+SEVERAL = 3
+VALIDATES = re.compile(r"ALTER TABLE [^,]* VALIDATE CONSTRAINT [^,]*", re.I)
+
+
+class Tracer:
+    """It listens to what the server tells at the level of DEBUG1."""
+
+    def __init__(self, connection: Connection) -> None:
+        driver = connection.connection.driver_connection
+        self._driver = cast("psycopg.Connection[tuple[Any, ...]]", driver)
+        self._messages: list[tuple[str, str]] = []
+        self._held: set[tuple[str, str]] = set()
+        self._driver.add_notice_handler(self._hear)
+        connection.exec_driver_sql("SET client_min_messages = debug1")
+
+    def begin(self, connection: Connection) -> None:
+        """Only the tables that are there now are used by anybody."""
+        self._tables = {row[0]: row[1] for row in connection.exec_driver_sql(TABLES)}
+        connection.commit()
+
+    def after(self, statement: Statement) -> None:
+        rows = self._driver.execute(LOCKS, [list(self._tables)]).fetchall()
+        held = {(mode, self._tables[table]) for mode, table in rows if mode in SHOWN}
+        known = set(self._tables.values())
+        rewrites = [table for table in self._named("rewriting table") if table in known]
+        scans = [table for table in self._named("verifying table") if table in known]
+        for name in self._named("validating foreign key constraint"):
+            tables = self._driver.execute(OF_CONSTRAINT, [name]).fetchall()
+            scans += [self._tables[table] for (table,) in tables if table in self._tables]
+        locks = tuple(sorted(held - self._held))
+        self._held = held
+        self._messages = []
+        code = "rewrites-table" if rewrites else None
+        if scans and self._keeps_others_out(statement):
+            code = code or "scans-table"
+        statement.cost = Cost(locks, tuple(rewrites), tuple(scans), code)
+
+    def _named(self, what: str) -> list[str]:
+        return [name for each, name in self._messages if each == what]
+
+    def _keeps_others_out(self, statement: Statement) -> bool:
+        """VALIDATE by itself does not; nor can be seen what one that is committed has held."""
+        only_validates = VALIDATES.fullmatch(statement.sql.strip("; \n"))
+        return not only_validates or any(mode in STRONG for mode, _ in self._held)
+
+    def _hear(self, message: psycopg.errors.Diagnostic) -> None:
+        if found := MESSAGE.match(message.message_primary or ""):
+            self._messages.append((found["what"], found["name"]))
+
+
+def of_recording(recording: Recording) -> Iterator[tuple[int, Change]]:
+    """What only a whole migration shows."""
+    locked: set[str] = set()
+    begun = False
+    for statement in recording.statements:
+        line, before = statement.line, len(locked)
+        if statement.is_alone:
+            if begun:
+                what = "changes something before its autocommit_block()"
+                yield line, Change("block-not-first", "", what)
+            continue
+        if CONCURRENTLY.match(statement.sql):
+            what = "says CONCURRENTLY outside an autocommit_block()"
+            yield line, Change("concurrent-in-transaction", "", what)
+        begun = begun or not READS.match(statement.sql)
+        for change in of_sql(statement.sql):
+            if change.code == "unbatched-update" and locked:
+                what = f"changes rows of {change.table} while it has locked {_listed(locked)}"
+                yield line, Change("data-and-schema", change.table, what)
+        locked |= {table for mode, table in statement.cost.locks if mode == "AccessExclusive"}
+        if len(locked) >= SEVERAL > before:
+            yield line, Change("locks-several-tables", "", f"locks {_listed(locked)} at once")
+
+
+def _listed(tables: set[str]) -> str:
+    return ", ".join(sorted(tables))

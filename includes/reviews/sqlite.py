@@ -1,0 +1,49 @@
+"""SQLite tells nothing of a statement. What makes a table anew, row by row, can be seen in its text."""
+
+import re
+from collections.abc import Iterator
+
+from alembic.operations import ops
+from sqlalchemy import Connection, inspect
+
+from .changes import Change
+from .recording import Cost, Recording, Statement
+
+#: Rules that apply to SQLite, with the safe way.
+RULES = {
+    "set-not-null": "Release code that writes no NULL, fill the column, and then make it NOT NULL.",
+    "recreates-table": "op.drop_column without batch_alter_table, which SQLite does in place.",
+}
+#: Other databases are asked.
+ASKED: set[str] = set()
+
+NEW_TABLE = re.compile(r'CREATE TABLE "?_alembic_tmp_(?P<table>\w+)')
+
+
+class Tracer:
+    def __init__(self, _: Connection) -> None:
+        self._tables: set[str] = set()
+
+    def begin(self, connection: Connection) -> None:
+        """Only the tables that are there now are used by anybody."""
+        self._tables = set(inspect(connection).get_table_names())
+        connection.rollback()
+
+    def after(self, statement: Statement) -> None:
+        found = NEW_TABLE.match(statement.sql)
+        if found and found["table"] in self._tables:
+            statement.cost = Cost(rewrites=(found["table"],))
+
+
+def of_recording(recording: Recording) -> Iterator[tuple[int, Change]]:
+    """What only a whole migration shows."""
+    for statement in recording.statements:
+        for table in statement.cost.rewrites:
+            changed = [
+                noted.operation
+                for noted in recording.operations
+                if getattr(noted.operation, "table_name", None) == table
+            ]
+            if changed and all(isinstance(each, ops.DropColumnOp) for each in changed):
+                what = f"makes the whole table {table} anew to drop a column"
+                yield statement.line, Change("recreates-table", table, what)

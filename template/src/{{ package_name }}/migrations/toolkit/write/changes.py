@@ -1,0 +1,100 @@
+"""What a migration changes that may hurt, from its operations and from its own SQL."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from alembic.ddl.postgresql import CreateExcludeConstraintOp
+from alembic.operations import MigrateOperation, ops
+
+WIDE = 3
+
+
+class Change(NamedTuple):
+    #: Of the rule.
+    code: str
+    #: Whose; empty if it is not known.
+    table: str
+    #: What the migration does.
+    what: str
+    #: What the table is called from then on.
+    new_name: str = ""
+
+
+def of_operation(operation: MigrateOperation) -> Iterator[Change]:
+    match operation:
+        case ops.DropTableOp(table_name=table):
+            yield Change("drop-table", table, f"drops the table {table}")
+        case ops.RenameTableOp(table_name=table, new_table_name=name):
+            yield Change("rename-table", table, f"renames the table {table} to {name}", name)
+        case ops.AddColumnOp(table_name=table, column=column):
+            yield from _added(table, column)
+        case ops.DropColumnOp(table_name=table, column_name=column):
+            yield Change("drop-column", table, f"drops the column {table}.{column}")
+        case ops.AlterColumnOp():
+            yield from _altered(operation)
+        case ops.CreateIndexOp():
+            yield from _indexed(operation)
+        case ops.DropIndexOp(table_name=table, index_name=name):
+            if not operation.kw.get("postgresql_concurrently"):
+                what = f"drops the index {name}"
+                yield Change("drop-index-not-concurrent", str(table or ""), what)
+        case ops.CreatePrimaryKeyOp(table_name=table):
+            yield Change("add-primary-key", table, f"gives {table} a primary key")
+        case ops.CreateUniqueConstraintOp(table_name=table, columns=columns):
+            yield Change("add-unique", table, f"makes {_listed(table, columns)} unique")
+        case ops.CreateForeignKeyOp(source_table=table, local_cols=columns):
+            what = f"lets {_listed(table, columns)} refer to {operation.referent_table}"
+            yield Change("add-foreign-key", table, what)
+        case ops.CreateCheckConstraintOp(table_name=table, constraint_name=name):
+            yield Change("add-check", table, f"adds the CHECK {name or ''} to {table}")
+        case CreateExcludeConstraintOp(table_name=table, constraint_name=name):
+            yield Change("add-exclusion", table, f"adds the exclusion {name} to {table}")
+
+
+def _added(table: str, column: "sa.Column[object]") -> Iterator[Change]:
+    name = f"{table}.{column.name}"
+    filled = column.server_default or column.identity or column.computed
+    if not column.nullable and not filled:
+        what = f"adds the column {name}, which is NOT NULL and has no default"
+        yield Change("not-null-without-default", table, what)
+    if column.unique:
+        yield Change("add-unique", table, f"makes {name} unique")
+    elif column.index:
+        yield Change("index-not-concurrent", table, f"builds an index on {name}")
+    if column.foreign_keys:
+        yield Change("add-foreign-key", table, f"lets {name} refer to another table")
+
+
+def _altered(operation: ops.AlterColumnOp) -> Iterator[Change]:
+    table, name = operation.table_name, f"{operation.table_name}.{operation.column_name}"
+    if operation.modify_name:
+        what = f"renames the column {name} to {operation.modify_name}"
+        yield Change("rename-column", table, what)
+    old, new = operation.existing_type, operation.modify_type
+    if new is not None and not is_wider(old, new):
+        yield Change("change-type", table, f"makes {name} another type")
+    if operation.modify_nullable is False and operation.existing_nullable is not False:
+        yield Change("set-not-null", table, f"makes {name} NOT NULL")
+
+
+def _indexed(operation: ops.CreateIndexOp) -> Iterator[Change]:
+    table, columns = operation.table_name, operation.columns
+    where = _listed(table, columns)
+    if operation.unique:
+        yield Change("add-unique", table, f"makes {where} unique")
+    elif not operation.kw.get("postgresql_concurrently"):
+        yield Change("index-not-concurrent", table, f"builds an index on {where}")
+    if len(columns) > WIDE and not operation.unique:
+        yield Change("wide-index", table, f"builds an index on {len(columns)} columns of {table}")
+
+
+def _listed(table: str, columns: Iterable[object]) -> str:
+    return f"{table} ({', '.join(map(str, columns))})"
+
+
+def is_wider(old: object, new: object) -> bool:
+    """Whether the new type takes all that the old one has, as it is."""
+    if isinstance(new, sa.Enum) or not isinstance(new, sa.String) or not isinstance(old, sa.String):
+        return False
+    return new.length is None or (old.length is not None and old.length <= new.length)

@@ -1,0 +1,119 @@
+"""Whether code that was written for an earlier schema works on the new one: what it would run into.
+
+Two schemas are compared as the database has them, so that raw SQL counts as well.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import ReflectedColumn
+from sqlalchemy.engine.reflection import ObjectKind
+
+from ..history import OWN_TABLES
+from .changes import is_wider
+
+#: The columns that the code's models name, by their table.
+Models = Mapping[str, list[str]]
+
+
+@dataclass
+class Shape:
+    """Of a table."""
+
+    columns: dict[str, ReflectedColumn]
+    #: What refuses rows: in words, with the names of columns.
+    rules: dict[str, list[str]]
+
+
+class Break(NamedTuple):
+    table: str
+    column: str
+    what: str
+
+
+def shapes(connection: sa.Connection) -> dict[str, Shape]:
+    inspector = sa.inspect(connection)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sa.exc.SAWarning)
+        columns = inspector.get_multi_columns(kind=ObjectKind.ANY)
+        rules = _rules(inspector)
+    return {
+        table: Shape({each["name"]: each for each in found}, rules.get(table, {}))
+        for (_, table), found in columns.items()
+        if table not in OWN_TABLES
+    }
+
+
+def breaks(old: Mapping[str, Shape], new: Mapping[str, Shape], models: Models) -> Iterator[Break]:
+    """Where models are known, only what they name counts."""
+    for table, before in old.items():
+        named = models.get(table, [] if models else list(before.columns))
+        if not named:
+            continue
+        if table not in new:
+            yield Break(table, "", f"the table {table} is gone")
+            continue
+        after = new[table]
+        for name in filter(before.columns.__contains__, named):
+            yield from _changed(table, before.columns[name], after.columns.get(name))
+        for name, column in after.columns.items():
+            if name not in named and _must_be_given(column):
+                what = f"{table}.{name} must be given when a row is added, and has no default"
+                yield Break(table, name, what)
+        for rule, columns in after.rules.items():
+            if rule not in before.rules and set(columns) & set(named):
+                yield Break(table, "", f"{rule} may refuse rows of {table}")
+
+
+def _changed(table: str, old: ReflectedColumn, new: ReflectedColumn | None) -> Iterator[Break]:
+    name = old["name"]
+    if new is None:
+        yield Break(table, name, f"{table}.{name} is gone")
+        return
+    if str(old["type"]) != str(new["type"]) and not _takes(old["type"], new["type"]):
+        what = f"{table}.{name} was {old['type']} and is {new['type']}"
+        yield Break(table, name, what)
+    if old["nullable"] and not new["nullable"]:
+        yield Break(table, name, f"{table}.{name} refuses NULL")
+
+
+def _takes(old: sa.types.TypeEngine[Any], new: sa.types.TypeEngine[Any]) -> bool:
+    both_integers = isinstance(old, sa.Integer) and isinstance(new, sa.Integer)
+    return is_wider(old, new) or (both_integers and not isinstance(old, sa.BigInteger))
+
+
+def _must_be_given(column: ReflectedColumn) -> bool:
+    filled = column.get("computed") or column.get("identity") or column.get("autoincrement") is True
+    return not column["nullable"] and column["default"] is None and not filled
+
+
+def _rules(inspector: sa.Inspector) -> dict[str, dict[str, list[str]]]:
+    found: dict[str, dict[str, list[str]]] = {}
+
+    def add(table: str, rule: str, columns: list[Any]) -> None:
+        found.setdefault(table, {})[rule] = [str(column) for column in columns]
+
+    for (_, table), uniques in inspector.get_multi_unique_constraints().items():
+        for unique in uniques:
+            add(table, f"unique {_listed(unique['column_names'])}", unique["column_names"])
+    for (_, table), indexes in inspector.get_multi_indexes().items():
+        for index in indexes:
+            if index["unique"]:
+                add(table, f"unique {_listed(index['column_names'])}", index["column_names"])
+    for (_, table), keys in inspector.get_multi_foreign_keys().items():
+        for key in keys:
+            columns = key["constrained_columns"]
+            add(table, f"the foreign key {_listed(columns)}", columns)
+    for (_, table), checks in inspector.get_multi_check_constraints().items():
+        columns = [column["name"] for column in inspector.get_columns(table)]
+        for check in checks:
+            named = [column for column in columns if column in check["sqltext"]]
+            add(table, f"the CHECK ({check['sqltext']})", named)
+    return found
+
+
+def _listed(columns: list[Any]) -> str:
+    return f"({', '.join(map(str, columns))})"

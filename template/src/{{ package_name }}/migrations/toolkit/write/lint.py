@@ -1,0 +1,67 @@
+"""`db lint`: what is dangerous in migrations, and the safe way to write it."""
+
+import json
+import os
+from collections.abc import Iterator
+
+from alembic.config import Config
+
+from ..scripts import read_scripts
+from .branch import models_at, new_since
+from .review import Reviews, review
+from .rules import Finding
+
+
+def lint(config: Config, since: str | None, *, as_json: bool, github: bool) -> None:
+    """Exit code 1 if there are findings."""
+    scripts = read_scripts(config)
+    if since is None:
+        chosen = {script.revision for script in scripts.walk_revisions()}
+    else:
+        chosen = new_since(since, scripts)
+    models = models_at(since, scripts) if since and chosen else None
+    reviewed = Reviews()
+    if chosen:
+        is_branch = since is not None
+        reviewed = review(config, chosen, are_one_release=is_branch, models=models or {})
+    if as_json:
+        found = [finding._asdict() for finding in reviewed.findings]
+        config.print_stdout("%s", json.dumps(found, indent=2))
+    elif github or os.environ.get("GITHUB_ACTIONS") == "true":
+        for finding in reviewed.findings:
+            config.print_stdout("%s", _annotation(finding))
+    else:
+        config.print_stdout("%s", "\n".join(_lines(reviewed, since)))
+    if reviewed.findings:
+        raise SystemExit(1)
+
+
+def shown(findings: list[Finding]) -> Iterator[str]:
+    for finding in findings:
+        yield f"{finding.file}:{finding.line}: {finding.code}: {finding.message}"
+        yield f"    Safe: {finding.safe_way}"
+
+
+def _lines(reviewed: Reviews, since: str | None) -> Iterator[str]:
+    yield from shown(reviewed.findings)
+    count, found = len(reviewed.migrations), len(reviewed.findings)
+    where = f"{count} migration{'' if count == 1 else 's'}{f' since {since}' if since else ''}"
+    if found:
+        yield f"{found} finding{'' if found == 1 else 's'} in {where}. What is meant as it is, say so"
+        yield "in the file, beside the statement or above it: # safe: <code> <reason>"
+    else:
+        yield f"Nothing found in {where}."
+    if since and count:
+        would = "would not work" if reviewed.breaks else "would work"
+        yield f"The models of {since} {would} on the new schema."
+
+
+def _annotation(finding: Finding) -> str:
+    """For GitHub, which shows it beside the line."""
+    place = f"file={_escaped(finding.file)},line={finding.line},title={_escaped(finding.code)}"
+    text = f"{finding.message} Safe: {finding.safe_way}"
+    return f"::warning {place}::{text.replace('%', '%25').replace(chr(10), '%0A')}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,234 @@
+"""Migrations run in a throw-away database, and are looked at while they do: what rules find in them."""
+
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from textwrap import shorten
+from traceback import extract_tb
+
+from alembic.config import Config
+from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import DBAPIError
+
+from .... import driver
+from ..config import alembic_config, migration_url
+from ..connection import LENGTH, connect, look
+from ..scripts import read_scripts
+from ..throwaway import make_alike, run_step, throw_away_database
+from . import server
+from .changes import Change, of_operation
+from .compat import Break, Models, Shape, breaks, shapes
+from .recording import Recording, Statement, recorded
+from .rules import RULES, Finding
+from .source import Source
+from .sql import of_sql
+
+
+@dataclass
+class Review:
+    """Of one migration."""
+
+    script: Script
+    statements: list[Statement]
+    findings: list[Finding]
+    #: What is there after it.
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    failed: bool = False
+
+    @property
+    def file(self) -> str:
+        return os.path.relpath(self.script.path)
+
+
+@dataclass
+class Reviews:
+    migrations: list[Review] = field(default_factory=list)
+    #: What code that was written for the schema before would run into, with the migrations.
+    breaks: list[Break] = field(default_factory=list)
+
+    @property
+    def findings(self) -> list[Finding]:
+        return [finding for review in self.migrations for finding in review.findings]
+
+
+def review(
+    config: Config, chosen: Collection[str], *, are_one_release: bool, models: Models
+) -> Reviews:
+    """The chosen revisions; a table that nobody uses yet may be changed in any way.
+
+    Those of one release are applied together, so nobody uses what the first of them has made.
+    """
+    scripts = read_scripts(config)
+    oldest_first = list(scripts.walk_revisions())[::-1]
+    new = [script for script in oldest_first if script.revision in chosen]
+    with _throw_away_connection(config) as connection:
+        elsewhere = alembic_config(connection.engine.url)
+        elsewhere.attributes["connection"] = connection
+        reviewer = Reviewer(elsewhere, connection, scripts)
+        # In the order of the history, but for those of one release, which come last.
+        order = sorted(oldest_first, key=new.__contains__) if are_one_release else oldest_first
+        reviewed = reviewer.run(order, new, are_one_release=are_one_release)
+    if are_one_release and not any(each.failed for each in reviewed.migrations):
+        _add_breaks(reviewed, reviewer.before, models)
+    return reviewed
+
+
+class Reviewer:
+    def __init__(self, config: Config, connection: Connection, scripts: ScriptDirectory) -> None:
+        self._config = config
+        self._connection = connection
+        self._scripts = scripts
+        #: The tables that are used.
+        self._tables: set[str] = set()
+        self.before: dict[str, Shape] = {}
+
+    def run(self, order: list[Script], new: list[Script], *, are_one_release: bool) -> Reviews:
+        reviewed = Reviews()
+        tracer: server.Tracer | None = None
+        for script in order:
+            if script not in new:
+                self._apply(script)
+                continue
+            tracer = tracer or server.Tracer(self._connection)
+            if not (are_one_release and reviewed.migrations):
+                self._begin(tracer)
+            reviewed.migrations.append(self._review(script, tracer))
+            if reviewed.migrations[-1].failed:
+                break  # What comes after builds upon it.
+        return reviewed
+
+    def _apply(self, script: Script) -> None:
+        try:
+            run_step(self._config, self._scripts, script, "upgrade")
+        except (DBAPIError, CommandError) as error:
+            raise CommandError(
+                f"Migration {script.revision} cannot be run in a throw-away database, so those"
+                f" after it cannot be reviewed: {_reason(error)}"
+            ) from None
+
+    def _begin(self, tracer: server.Tracer) -> None:
+        """What is there now is used."""
+        tracer.begin(self._connection)
+        self.before = shapes(self._connection)
+        self._tables = set(inspect(self._connection).get_table_names()) | {""}
+        self._connection.rollback()
+
+    def _review(self, script: Script, tracer: server.Tracer) -> Review:
+        source, path = Source(script.path), str(script.module.__file__)
+        failure: tuple[int, Change] | None = None
+        with recorded(self._connection, path, tracer) as recording:
+            try:
+                run_step(self._config, self._scripts, script, "upgrade")
+            except Exception as error:  # noqa: BLE001
+                failure = _failure(error, path, source)
+        found = [*source.changes(), *self._found(recording)]
+        if failure:
+            found.append(failure)
+        findings = [_finding(script, line, change) for line, change in sorted(set(found))]
+        safe = [each for each in findings if not source.is_safe(each.code, each.line)]
+        review = Review(script, recording.statements, [_with_hint(each, source) for each in safe])
+        review.failed = failure is not None
+        review.shapes = shapes(self._connection)
+        self._connection.rollback()
+        return review
+
+    def _found(self, recording: Recording) -> Iterator[tuple[int, Change]]:
+        costs: dict[int, list[Statement]] = {}
+        for statement in recording.statements:
+            if statement.cost.code:
+                costs.setdefault(statement.line, []).append(statement)
+        explained: set[int] = set()
+        for line, change in self._changes(recording):
+            if change.table not in self._tables or change.code not in RULES:
+                continue
+            explained.add(line)
+            if change.new_name:
+                self._tables.add(change.new_name)
+            if change.code not in server.ASKED or line in costs:
+                yield line, change
+        for line, statements in costs.items():
+            for statement in statements if line not in explained else ():
+                yield line, _of_cost(statement)
+        yield from server.of_recording(recording)
+
+    def _changes(self, recording: Recording) -> Iterator[tuple[int, Change]]:
+        """What people and operations have written, but for what is written in the safe way."""
+        for noted in recording.operations:
+            if noted.origin != "safe_ops":
+                yield from ((noted.line, change) for change in of_operation(noted.operation))
+        for statement in recording.statements:
+            if statement.origin == "sql":
+                yield from ((statement.line, change) for change in of_sql(statement.sql))
+
+
+@contextmanager
+def _throw_away_connection(config: Config) -> Iterator[Connection]:
+    """To a database like the one of the settings, without tables."""
+    url = migration_url(config)
+    with look(url) as live, throw_away_database(url) as elsewhere:
+        make_alike(elsewhere, live)
+        live.close()
+        with connect(driver.create_migration_engine(elsewhere)) as connection:
+            yield connection
+
+
+def _of_cost(statement: Statement) -> Change:
+    cost = statement.cost
+    code = str(cost.code)
+    about = cost.rewrites or cost.scans or tuple(table for _, table in cost.locks)
+    does = {"scans-table": "reads all rows", "blocks-writes": "keeps others from writing"}
+    what = does.get(code, "writes all rows anew")
+    return Change(code, "", f"{what} ({', '.join(about)}) in `{shorten(statement.sql, 100)}`")
+
+
+def _failure(error: Exception, path: str, source: Source) -> tuple[int, Change]:
+    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == path]
+    line = (lines[-1] if lines else None) or source.line_of("upgrade")
+    return line, Change("fails", "", f"fails on tables without rows: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, DBAPIError):
+        return driver.reason(error)
+    return shorten(str(error) or type(error).__name__, LENGTH)
+
+
+def _finding(script: Script, line: int, change: Change) -> Finding:
+    message = f"{change.what[:1].upper()}{change.what[1:].rstrip('.')}."
+    file = os.path.relpath(script.path)
+    return Finding(change.code, script.revision, file, line, message, RULES[change.code])
+
+
+def _with_hint(finding: Finding, source: Source) -> Finding:
+    if not source.lacks_reason(finding.code, finding.line):
+        return finding
+    hint = f"{finding.message} `# safe: {finding.code}` is there, but gives no reason."
+    return finding._replace(message=hint)
+
+
+def _add_breaks(reviewed: Reviews, before: dict[str, Shape], models: Models) -> None:
+    """Each at the migration that has brought it, unless one after it has mended it."""
+    left = set(breaks(before, reviewed.migrations[-1].shapes, models))
+    reviewed.breaks = sorted(left)
+    for review in reviewed.migrations:
+        source = Source(review.script.path)
+        here = left.intersection(breaks(before, review.shapes, models))
+        left -= here
+        for each in sorted(here):
+            what = f"breaks code of the release before: {each.what}"
+            line = _line_of(each, review.statements) or source.line_of("upgrade")
+            change = Change("breaks-previous-release", each.table, what)
+            if not source.is_safe(change.code, line):
+                review.findings.append(_with_hint(_finding(review.script, line, change), source))
+        review.findings.sort(key=lambda finding: finding.line)
+
+
+def _line_of(broken: Break, statements: list[Statement]) -> int | None:
+    names = [name for name in (broken.table, broken.column) if name]
+    for statement in statements:
+        if statement.is_shown and all(name in statement.sql for name in names):
+            return statement.line
+    return None

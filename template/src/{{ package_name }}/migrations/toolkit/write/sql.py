@@ -1,0 +1,91 @@
+"""What a migration's own SQL changes that may hurt. No grammar: how a statement begins is enough."""
+
+import re
+from collections.abc import Iterator
+from textwrap import shorten
+
+from .changes import Change
+
+COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+TEXT = re.compile(r"E?'(?:[^'\\]|''|\\.)*'", re.DOTALL)
+PARENTHESES = re.compile(r"\([^()]*\)")
+# What they do later, when they are called, is not the migration's.
+STORED = re.compile(
+    r"CREATE (?:OR REPLACE )?(?:\w+ )?(?:FUNCTION|PROCEDURE|TRIGGER|EVENT)\b|DO\b", re.I
+)
+
+NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|[\w$]+)'
+TABLE = rf"(?:IF EXISTS )?(?:ONLY )?(?:{NAME}\.)?(?P<table>{NAME})"
+INDEX = rf"INDEX (?!CONCURRENTLY)(?:IF NOT EXISTS )?(?:{NAME} )?ON {TABLE}"
+CHANGED = rf"(?:WITH .*\) ?)?(?:UPDATE|DELETE FROM) (?!.*\bWHERE CURRENT OF\b){TABLE}"
+
+STATEMENTS = {
+    rf"DROP TABLE {TABLE}": "drop-table",
+    rf"TRUNCATE (?:TABLE )?{TABLE}": "truncate-table",
+    r"DROP (?:SCHEMA|DATABASE)\b": "drop-schema",
+    r"ALTER SCHEMA .* RENAME TO\b": "rename-schema",
+    r"ALTER TYPE .* RENAME VALUE\b": "rename-enum-value",
+    rf"RENAME TABLES? {TABLE} TO (?P<new>{NAME})": "rename-table",
+    rf"CREATE UNIQUE INDEX (?:CONCURRENTLY )?(?:{NAME} )?ON {TABLE}": "add-unique",
+    rf"CREATE (?:FULLTEXT |SPATIAL )?{INDEX}": "index-not-concurrent",
+    r"DROP INDEX (?!CONCURRENTLY)": "drop-index-not-concurrent",
+    r"REINDEX\b(?!.*\bCONCURRENTLY\b)": "reindex-not-concurrent",
+    rf"(?:CLUSTER|VACUUM (?:\(.*\bFULL\b.*\)|FULL)) (?:VERBOSE )?{TABLE}": "rewrites-table",
+    CHANGED: "unbatched-update",
+}
+ALTER = re.compile(rf"ALTER TABLE {TABLE} (?P<actions>.*)", re.I)
+# A column has the rest of its action as its definition, where what is in parentheses is left out.
+COLUMN = rf"(?:COLUMN )?(?:IF (?:NOT )?EXISTS )?(?!CONSTRAINT\b){NAME}"
+OTHER = r"(?!(?:CONSTRAINT|PRIMARY|FOREIGN|INDEX|KEY|CHECK|UNIQUE|EXCLUDE|PARTITION|FULLTEXT|SPATIAL)\b)"
+FILLED = r"DEFAULT|GENERATED|AS|AUTO_INCREMENT|IDENTITY|SERIAL|BIGSERIAL"
+NAMED = rf"ADD (?:CONSTRAINT (?:{NAME} )?)?"
+ACTIONS = {
+    rf"DROP {OTHER}{COLUMN}": "drop-column",
+    rf"RENAME (?:TO|AS) (?P<new>{NAME})": "rename-table",
+    rf"RENAME {OTHER}(?:COLUMN )?{NAME} TO\b": "rename-column",
+    rf"CHANGE (?:COLUMN )?(?P<old>{NAME}) (?!(?P=old) )": "rename-column",
+    rf"ADD {OTHER}{COLUMN} (?!.*\b(?:{FILLED})\b).*\bNOT NULL\b": "not-null-without-default",
+    rf"ADD {OTHER}{COLUMN} .*\bUNIQUE\b": "add-unique",
+    rf"ADD {OTHER}{COLUMN} .*\bREFERENCES\b": "add-foreign-key",
+    rf"ALTER (?:COLUMN )?{NAME} SET NOT NULL": "set-not-null",
+    r"(?:MODIFY|CHANGE) .*\bNOT NULL\b": "set-not-null",
+    rf"ALTER (?:COLUMN )?{NAME} (?:SET DATA )?TYPE\b|(?:MODIFY|CHANGE)\b": "change-type",
+    rf"{NAMED}FOREIGN KEY\b(?!.*\bNOT VALID\b)": "add-foreign-key",
+    rf"{NAMED}CHECK\b(?!.*\bNOT VALID\b)": "add-check",
+    rf"{NAMED}UNIQUE\b(?!.*\bUSING INDEX\b)": "add-unique",
+    rf"{NAMED}PRIMARY KEY\b(?!.*\bUSING INDEX\b)": "add-primary-key",
+    rf"{NAMED}EXCLUDE\b": "add-exclusion",
+    r"ADD (?:FULLTEXT |SPATIAL )?(?:INDEX|KEY)\b": "index-not-concurrent",
+    r"DETACH PARTITION (?!.*\bCONCURRENTLY\b)": "detach-partition",
+}
+LENGTH = 100
+
+
+def of_sql(sql: str) -> Iterator[Change]:
+    plain = TEXT.sub("''", COMMENT.sub(" ", sql))
+    if STORED.match(plain.strip()):
+        return
+    for statement in plain.split(";"):
+        yield from _of_statement(" ".join(statement.split()))
+
+
+def _of_statement(statement: str) -> Iterator[Change]:
+    what = f"runs `{shorten(statement, LENGTH)}`"
+    altered = ALTER.match(statement)
+    for part in _actions(altered["actions"]) if altered else [statement]:
+        for pattern, code in (ACTIONS if altered else STATEMENTS).items():
+            if found := re.match(pattern, part, re.I):
+                names = found.groupdict("") | (altered.groupdict("") if altered else {})
+                table, new_name = names.get("table", ""), names.get("new", "")
+                yield Change(code, _unquoted(table), what, _unquoted(new_name))
+
+
+def _actions(text: str) -> list[str]:
+    """The parts of one ALTER TABLE, without what is in parentheses."""
+    while PARENTHESES.search(text):
+        text = PARENTHESES.sub("", text)
+    return [" ".join(action.split()) for action in text.split(",")]
+
+
+def _unquoted(name: str) -> str:
+    return name.strip('"`').replace('""', '"')

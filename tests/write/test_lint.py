@@ -1,0 +1,582 @@
+"""`db lint`: each rule finds a dangerous migration at its line, and leaves a safe one alone."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from textwrap import dedent, indent
+from typing import Any
+
+import pytest
+
+from ..projects import Project
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = Path(__file__).with_name("reviewing.py")
+
+TABLE = """
+op.create_table(
+    "{t}",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(50), nullable=False),
+    sa.Column("nickname", sa.String(50)),
+    sa.Column("number", sa.Integer),
+    sa.Column("other", sa.Integer),
+)
+"""
+# Each with the databases that it is about (P, M for MySQL and MariaDB, S), and in comments the
+# findings. The table {t} was made by the migration before.
+CASES = {
+    "drop table": ("PMS", 'op.drop_table("{t}")  # -> drop-table'),
+    "drop table in SQL": ("PMS", 'op.execute("DROP TABLE IF EXISTS {t}")  # -> drop-table'),
+    "make and drop a table": (
+        "PMS",
+        'op.create_table("{t}x", sa.Column("a", sa.Integer))\nop.drop_table("{t}x")',
+    ),
+    "truncate": ("PM", 'op.execute("TRUNCATE TABLE {t}")  # -> truncate-table'),
+    "drop column": ("PMS", 'op.drop_column("{t}", "nickname")  # -> drop-column'),
+    "drop column in SQL": (
+        "PMS",
+        """
+        op.execute(  # -> drop-column
+            "ALTER TABLE {t} DROP COLUMN nickname"
+        )
+        op.get_bind().execute(sa.text("ALTER TABLE {t} DROP number"))  # -> drop-column
+        """,
+    ),
+    "drop column in batch": (
+        "S",
+        """
+        with op.batch_alter_table("{t}") as batch:  # -> recreates-table
+            batch.drop_column(  # -> drop-column
+                "nickname",
+            )
+        """,
+    ),
+    "rename table": (
+        "PMS",
+        """
+        op.rename_table("{t}", "{t}x")  # -> rename-table
+        op.drop_column("{t}x", "nickname")  # -> drop-column
+        """,
+    ),
+    "rename table in SQL": (
+        "PMS",
+        """
+        op.execute("ALTER TABLE {t} RENAME TO {t}x")  # -> rename-table
+        op.execute("ALTER TABLE {t}x DROP nickname")  # -> drop-column
+        """,
+    ),
+    "rename column": (
+        "PM",
+        """
+        op.alter_column(  # -> rename-column
+            "{t}", "number", new_column_name="count", existing_type=sa.Integer
+        )
+        """,
+    ),
+    "rename column in batch": (
+        "S",
+        """
+        with op.batch_alter_table("{t}") as batch:
+            batch.alter_column("number", new_column_name="count")  # -> rename-column
+        """,
+    ),
+    "rename column in SQL": (
+        "PMS",
+        'op.execute("ALTER TABLE {t} RENAME COLUMN number TO count")  # -> rename-column',
+    ),
+    "required column": (
+        "PM",
+        """
+        op.add_column("{t}", sa.Column("age", sa.Integer, nullable=False))  # -> not-null-without-default
+        op.execute("ALTER TABLE {t} ADD COLUMN size INT NOT NULL")  # -> not-null-without-default
+        """,
+    ),
+    "required column with a default": (
+        "PMS",
+        """
+        op.add_column("{t}", sa.Column("age", sa.Integer, nullable=False, server_default="1"))
+        op.execute("ALTER TABLE {t} ADD COLUMN size INT DEFAULT 1 NOT NULL")
+        op.add_column("{t}", sa.Column("height", sa.Integer))
+        """,
+    ),
+    "required column in batch": (
+        "S",
+        """
+        with op.batch_alter_table("{t}", recreate="always") as batch:
+            batch.add_column(sa.Column("age", sa.Integer, nullable=False))  # -> not-null-without-default
+        """,
+    ),
+    "set not null": (
+        "PM",
+        """
+        op.alter_column("{t}", "number", nullable=False, existing_type=sa.Integer)  # -> set-not-null
+        """,
+    ),
+    "set not null in SQL": (
+        "P",
+        'op.execute("ALTER TABLE {t} ALTER COLUMN number SET NOT NULL")  # -> set-not-null',
+    ),
+    "set not null in batch": (
+        "S",
+        """
+        with op.batch_alter_table("{t}") as batch:
+            batch.alter_column("number", nullable=False)  # -> set-not-null
+        """,
+    ),
+    "set not null after a check": (
+        "P",
+        """
+        with op.get_context().autocommit_block():
+            op.execute("ALTER TABLE {t} ADD CONSTRAINT {t}c CHECK (number IS NOT NULL) NOT VALID")
+            op.execute("ALTER TABLE {t} VALIDATE CONSTRAINT {t}c")
+        op.alter_column("{t}", "number", nullable=False)
+        """,
+    ),
+    "change type": (
+        "PM",
+        """
+        op.alter_column("{t}", "number", type_=sa.BigInteger, existing_type=sa.Integer)  # -> change-type
+        """,
+    ),
+    "change type in SQL": (
+        "P",
+        'op.execute("ALTER TABLE {t} ALTER number TYPE bigint")  # -> change-type',
+    ),
+    "change type without harm": (
+        "PM",
+        """
+        op.alter_column("{t}", "name", type_=sa.String(60), existing_type=sa.String(50), existing_nullable=False)
+        op.alter_column("{t}", "nickname", type_=sa.String(60))
+        """,
+    ),
+    "index": ("P", 'op.create_index("{t}i", "{t}", ["number"])  # -> index-not-concurrent'),
+    "index in SQL": (
+        "P",
+        'op.execute("CREATE INDEX {t}i ON {t} (number)")  # -> index-not-concurrent',
+    ),
+    "index by the way": (
+        "P",
+        'op.add_column("{t}", sa.Column("a", sa.Integer, index=True))  # -> index-not-concurrent',
+    ),
+    "index where it does no harm": ("MS", 'op.create_index("{t}i", "{t}", ["number"])'),
+    "index on four columns": (
+        "PM",
+        """
+        columns = ["name", "nickname", "number", "other"]
+        with op.get_context().autocommit_block():
+            op.create_index("{t}i", "{t}", columns, postgresql_concurrently=True)  # -> wide-index
+            op.create_index("{t}j", "{t}", columns[:3], postgresql_concurrently=True)
+        """,
+    ),
+    "drop and rebuild an index": (
+        "P",
+        """
+        with op.get_context().autocommit_block():
+            op.create_index("{t}i", "{t}", ["number"], postgresql_concurrently=True)
+            op.execute("REINDEX INDEX CONCURRENTLY {t}i")
+            op.execute("REINDEX INDEX {t}i")  # -> reindex-not-concurrent
+            op.drop_index("{t}i", postgresql_concurrently=True)
+            op.execute("CREATE INDEX CONCURRENTLY {t}i ON {t} (number)")
+        op.drop_index("{t}i")  # -> drop-index-not-concurrent
+        """,
+    ),
+    "block after a change": (
+        "P",
+        """
+        op.add_column("{t}", sa.Column("age", sa.Integer))
+        with op.get_context().autocommit_block():
+            op.create_index("{t}i", "{t}", ["number"], postgresql_concurrently=True)  # -> block-not-first
+        """,
+    ),
+    "unique": ("PM", 'op.create_unique_constraint("{t}u", "{t}", ["number"])  # -> add-unique'),
+    "unique index": (
+        "PMS",
+        'op.create_index("{t}u", "{t}", ["number"], unique=True)  # -> add-unique',
+    ),
+    "unique in SQL": (
+        "PMS",
+        'op.execute("CREATE UNIQUE INDEX {t}u ON {t} (number)")  # -> add-unique',
+    ),
+    "unique in batch": (
+        "S",
+        """
+        with op.batch_alter_table("{t}") as batch:
+            batch.create_unique_constraint("{t}u", ["number"])  # -> add-unique
+        """,
+    ),
+    "foreign key": (
+        "PM",
+        'op.create_foreign_key("{t}f", "{t}", "{t}", ["number"], ["id"])  # -> add-foreign-key',
+    ),
+    "foreign key in SQL": (
+        "PM",
+        """
+        op.execute("ALTER TABLE {t} ADD CONSTRAINT {t}f FOREIGN KEY (number) REFERENCES {t} (id)")  # -> add-foreign-key
+        """,
+    ),
+    "foreign key later": (
+        "P",
+        """
+        with op.get_context().autocommit_block():
+            op.create_foreign_key("{t}f", "{t}", "{t}", ["number"], ["id"], postgresql_not_valid=True)
+            op.execute("ALTER TABLE {t} VALIDATE CONSTRAINT {t}f")
+        """,
+    ),
+    "foreign key at once": (
+        "P",
+        """
+        op.create_foreign_key("{t}f", "{t}", "{t}", ["number"], ["id"], postgresql_not_valid=True)
+        op.execute("ALTER TABLE {t} VALIDATE CONSTRAINT {t}f")  # -> scans-table
+        """,
+    ),
+    "foreign key unchecked": (
+        "M",
+        """
+        op.execute("SET foreign_key_checks = 0")
+        op.create_foreign_key("{t}f", "{t}", "{t}", ["number"], ["id"])
+        op.execute("SET foreign_key_checks = 1")
+        """,
+    ),
+    "check": ("PM", 'op.create_check_constraint("{t}c", "{t}", "number > 0")  # -> add-check'),
+    "exclusion": (
+        "P",
+        """
+        op.create_exclude_constraint("{t}e", "{t}", ("number", "="), using="btree")  # -> add-exclusion
+        op.execute("ALTER TABLE {t} ADD EXCLUDE USING btree (other WITH =)")  # -> add-exclusion
+        """,
+    ),
+    "primary key": (
+        "PM",
+        """
+        op.create_table("{t}x", sa.Column("a", sa.Integer))
+        op.create_primary_key("{t}k", "{t}x", ["a"])
+        """,
+    ),
+    "column that is computed": (
+        "P",
+        """
+        op.add_column("{t}", sa.Column("twice", sa.Integer, sa.Computed("number * 2")))  # -> rewrites-table
+        """,
+    ),
+    "column with a value for each row": (
+        "P",
+        'op.add_column("{t}", sa.Column("at", sa.Uuid, server_default=sa.text("gen_random_uuid()")))  # -> rewrites-table',
+    ),
+    "several at once": (
+        "P",
+        """
+        for name in ("{t}", "z0", "z1"):
+            op.execute(f"ALTER TABLE {name} ADD COLUMN IF NOT EXISTS z int")  # -> locks-several-tables
+        """,
+    ),
+    "rename a value": (
+        "P",
+        """
+        op.execute("CREATE TYPE {t}e AS ENUM ('a')")
+        op.execute("ALTER TYPE {t}e RENAME VALUE 'a' TO 'b'")  # -> rename-enum-value
+        op.execute("ALTER TYPE {t}e ADD VALUE 'c'")
+        """,
+    ),
+    "copy": (
+        "M",
+        'op.execute("ALTER TABLE {t} CONVERT TO CHARACTER SET latin1")  # -> copies-table',
+    ),
+    "full text": (
+        "M",
+        'op.execute("CREATE FULLTEXT INDEX {t}i ON {t} (name)")  # -> blocks-writes',
+    ),
+    "update": ("PM", "op.execute(\"UPDATE {t} SET name = 'x'\")  # -> unbatched-update"),
+    "update by an expression": (
+        "PM",
+        """
+        users = sa.table("{t}", sa.column("name"))
+        op.execute(users.update().values(name="x"))  # -> unbatched-update
+        op.execute(users.delete())  # -> unbatched-update
+        """,
+    ),
+    "rows of a new table": (
+        "PMS",
+        """
+        new = op.create_table("{t}x", sa.Column("a", sa.Integer))
+        op.bulk_insert(new, [{"a": 1}])
+        op.execute("INSERT INTO {t}x SELECT id FROM {t}")
+        op.execute("UPDATE {t}x SET a = 2")
+        """,
+    ),
+    "update of what is locked": (
+        "P",
+        """
+        op.add_column("{t}", sa.Column("age", sa.Integer))
+        op.execute("UPDATE {t} SET age = 1")  # -> data-and-schema unbatched-update
+        """,
+    ),
+    "what a trigger will do": (
+        "S",
+        'op.execute("CREATE TRIGGER {t}g AFTER INSERT ON {t} BEGIN DELETE FROM {t} WHERE id = 0; END")',
+    ),
+    "said to be safe beside it": (
+        "PMS",
+        """
+        op.drop_column("{t}", "nickname")  # safe: drop-column never used
+        op.drop_column("{t}", "number")  # -> drop-column
+        """,
+    ),
+    "said to be safe above it": (
+        "PMS",
+        """
+        # It was never shown.
+        # safe: drop-column never used
+        # safe: add-unique never used
+        op.drop_column(
+            "{t}", "nickname"
+        )
+        op.drop_column("{t}", "number")  # -> drop-column
+        """,
+    ),
+    "said without a reason": (
+        "PMS",
+        """
+        # safe: drop-column
+        op.drop_column("{t}", "nickname")  # -> drop-column
+        """,
+    ),
+    "another thing said": (
+        "PMS",
+        """
+        # safe: drop-table never used
+        op.drop_column("{t}", "nickname")  # -> drop-column
+        """,
+    ),
+}
+# With what is around upgrade(), too.
+FILES = {
+    "said for the file": """
+# safe: drop-column nobody uses these any more
+
+
+def upgrade():
+    op.drop_column("{t}", "nickname")
+    op.drop_column("{t}", "number")
+
+
+def downgrade():
+    raise NotImplementedError
+""",
+    "no way back": '''
+def upgrade():
+    op.create_table("{t}x", sa.Column("a", sa.Integer))
+
+
+def downgrade():  # -> no-downgrade
+    """Nothing."""
+''',
+    "imports": """
+from {package}.features import load_models  # -> imports-application
+from {package}.migrations.toolkit import history
+
+
+def upgrade():
+    import {package}.database  # -> imports-application
+
+
+def downgrade():
+    raise NotImplementedError
+""",
+}
+COMMIT = ("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--message", "a")
+# At the end: nothing after it is looked at.
+FAILURES = {
+    "M": 'op.execute("ALTER TABLE nowhere ADD a INT")  # -> fails',
+    "P": """
+    op.execute("CREATE INDEX CONCURRENTLY {t}i ON {t} (number)")  # -> concurrent-in-transaction fails
+    """,
+    "S": 'op.execute("ALTER TABLE nowhere ADD a INT")  # -> fails',
+}
+LETTERS = {"postgresql": "P", "mysql": "M", "mariadb": "M", "sqlite": "S"}
+
+
+def migration(upgrade: str, downgrade: str = "raise NotImplementedError") -> str:
+    return "\n".join(
+        f"\ndef {name}():\n{indent(dedent(body).strip(), '    ')}\n"
+        for name, body in (("upgrade", upgrade), ("downgrade", downgrade))
+    )
+
+
+def test_what_is_found(render: Callable[..., Project], database: str, database_url: str) -> None:
+    project = render(database=database, example=False)
+    package = str(project.answers["package_name"])
+    bodies = [migration(body) for each, body in CASES.values() if LETTERS[database] in each]
+    names = [name for name, (each, _) in CASES.items() if LETTERS[database] in each]
+    names += [*FILES, "fails"]
+    bodies += [*FILES.values(), migration(FAILURES[LETTERS[database]])]
+    tables = [*(f"t{number}" for number in range(len(names))), "z0", "z1"]
+    files = {"first": migration("\n".join(TABLE.replace("{t}", table) for table in tables))}
+    for name, table, body in zip(names, tables, bodies, strict=False):
+        files[name] = body.replace("{t}", table).replace("{package}", package)
+    found = _review(project, database_url, all=History(files))["all"]["findings"]
+    wrong = {
+        name: (expected, seen)
+        for name, text in files.items()
+        if (expected := _expected(text)) != (seen := _seen(found, name))
+    }
+    assert not wrong, [each["message"] for each in found if each["code"] == "fails"]
+
+
+# What a branch adds, and what code of the release before would run into.
+RELEASES = {
+    "nothing": ('op.add_column("t", sa.Column("size", sa.Integer))', []),
+    "column": ('op.execute("ALTER TABLE t DROP COLUMN nickname")', ["t.nickname is gone"]),
+    "table": ('op.drop_table("t")', ["the table t is gone"]),
+    "rename and back": (
+        """
+        op.execute("ALTER TABLE t RENAME COLUMN number TO count")
+        op.execute("ALTER TABLE t RENAME COLUMN count TO number")
+        """,
+        [],
+    ),
+    "null": (
+        """
+        with op.batch_alter_table("t") as batch:
+            batch.alter_column("number", nullable=False, existing_type=sa.Integer)
+        """,
+        ["t.number refuses NULL"],
+    ),
+    "required": (
+        """
+        with op.batch_alter_table("t", recreate="always" if {sqlite} else "auto") as batch:
+            batch.add_column(sa.Column("size", sa.Integer, nullable=False))
+        """,
+        ["t.size must be given when a row is added, and has no default"],
+    ),
+    "type": (
+        """
+        with op.batch_alter_table("t") as batch:
+            batch.alter_column("name", type_=sa.Text, existing_type=sa.String(50))
+            batch.alter_column("nickname", type_=sa.String(20), existing_type=sa.String(50))
+        """,
+        ["t.nickname was VARCHAR(50) and is VARCHAR(20)"],
+    ),
+    "unique": (
+        'op.create_index("u", "t", ["number"], unique=True)',
+        ["unique (number) may refuse rows of t"],
+    ),
+}
+
+
+def test_code_of_the_release_before(
+    render: Callable[..., Project], database: str, database_url: str
+) -> None:
+    table = migration(TABLE.replace("{t}", "t"))
+    histories = {
+        name: History(
+            {
+                "before": table,
+                "new": migration(body.replace("{sqlite}", str(database == "sqlite"))),
+            },
+            ["new"],
+        )
+        for name, (body, _) in RELEASES.items()
+    }
+    column = migration(RELEASES["column"][0])
+    models = {"t": ["id", "name", "number", "other"]}
+    histories["column not named"] = History({"before": table, "new": column}, ["new"], models)
+    histories["mended"] = History(
+        {
+            "before": table,
+            "away": column,
+            "back": migration('op.add_column("t", sa.Column("nickname", sa.String(50)))'),
+        },
+        ["away", "back"],
+    )
+    found = _review(render(database=database, example=False), database_url, **histories)
+    expected = {name: breaks for name, (_, breaks) in RELEASES.items()}
+    expected |= {"column not named": [], "mended": []}
+    assert {name: each["breaks"] for name, each in found.items()} == expected
+    code = "breaks-previous-release"
+    told = {name: [each["code"] for each in seen["findings"]] for name, seen in found.items()}
+    assert {name for name, codes in told.items() if code in codes} == {
+        name for name, breaks in expected.items() if breaks
+    }
+
+
+def test_command(render: Callable[..., Project], tmp_path: Path) -> None:
+    project = render(database="sqlite").install()
+    url = f"sqlite:///{tmp_path / 'app.db'}"
+
+    def lint(*arguments: str, code: int = 0, actions: str = "") -> str:
+        command = (project.console_script, "db", "lint", *arguments)
+        done = project.run(*command, url=url, check=False, GITHUB_ACTIONS=actions)
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+        return done.stdout + done.stderr
+
+    assert "not a git repository" in lint("--since", "main", code=2)
+    project.run("git", "init", "--initial-branch", "main")
+    project.run("git", "add", ".")
+    project.run(*COMMIT)
+    assert "git knows no nowhere" in lint("--since", "nowhere", code=2)
+    assert "0 migrations since main" in lint("--since", "main")
+    assert json.loads(lint("--json")) == []
+    file = "src/my_service/migrations/versions/new.py"
+    text = migration('op.drop_column("users", "name")').lstrip()
+    (project.path / file).write_text(
+        f'import sqlalchemy as sa\nfrom alembic import op\n\nrevision = "new"\n'
+        f'down_revision = "8c1d5e0f42ab"\n\n\n{text}'
+    )
+    [finding, broken] = json.loads(lint("--since", "main", "--json", code=1))
+    place = {"revision": "new", "file": file, "line": 9}
+    assert finding.items() >= {"code": "drop-column", **place}.items()
+    assert finding.keys() == {"code", "revision", "file", "line", "message", "safe_way"}
+    assert broken.items() >= {"code": "breaks-previous-release", **place}.items()
+    annotation = f"::warning file={file},line=9,title=drop-column::Drops the column users.name."
+    assert annotation in lint(code=1, actions="true")
+    assert "The models of main would not work" in lint("--since", "main", code=1)
+    # The release before no longer names the column: there is nothing to break.
+    models = project.package / "users" / "models.py"
+    models.write_text(re.sub(r"\n    name: .*", "", models.read_text()))
+    project.run(*COMMIT, str(models))
+    assert "The models of main would work" in lint("--since", "main", code=1)
+    new = project.path / file
+    new.write_text(new.read_text().replace('"name")', '"name")  # safe: drop-column unused'))
+    assert "Nothing found in 1 migration since main." in lint("--since", "main")
+
+
+@dataclass
+class History:
+    files: dict[str, str]
+    new: list[str] | None = None
+    models: dict[str, list[str]] = field(default_factory=dict)
+
+
+def _review(project: Project, url: str, **histories: History) -> dict[str, Any]:
+    """Revisions are named by what they do."""
+    ended = subprocess.run(
+        [sys.executable, str(SCRIPT), str(project.answers["package_name"])],
+        input=json.dumps({name: asdict(each) for name, each in histories.items()}),
+        env={"PYTHONPATH": str(project.path / "src"), "DATABASE_URL": url, "RELEASE": "1"},
+        cwd=project.path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    found: dict[str, Any] = json.loads(ended.stdout)
+    return found
+
+
+def _expected(text: str) -> list[tuple[int, str]]:
+    """Line and code; the files begin with what `reviewing.py` writes."""
+    lines = enumerate(text.split("\n"), start=7)
+    found = ((line, re.search(r"# -> (.*)", each)) for line, each in lines)
+    return sorted((line, code) for line, each in found if each for code in each[1].split())
+
+
+def _seen(findings: list[dict[str, Any]], revision: str) -> list[tuple[int, str]]:
+    mine = (each for each in findings if each["revision"] == revision)
+    return sorted((each["line"], each["code"]) for each in mine)
