@@ -35,6 +35,16 @@ FROM information_schema.events
 WHERE event_schema = DATABASE()
 """
 
+DROPS = """
+SELECT CASE table_type WHEN 'VIEW' THEN 'VIEW' WHEN 'SEQUENCE' THEN 'SEQUENCE' ELSE 'TABLE' END,
+    table_name
+FROM information_schema.tables WHERE table_schema = DATABASE()
+UNION ALL
+SELECT routine_type, routine_name FROM information_schema.routines WHERE routine_schema = DATABASE()
+UNION ALL
+SELECT 'EVENT', event_name FROM information_schema.events WHERE event_schema = DATABASE()
+"""
+
 # A line of SHOW CREATE TABLE.
 LINE = re.compile(
     r"(?P<kind>PRIMARY KEY|(?:UNIQUE |FULLTEXT |SPATIAL |VECTOR )?KEY|CONSTRAINT)? ?"
@@ -99,6 +109,14 @@ def _part(line: str) -> tuple[str, str, str]:
     if kind == "CONSTRAINT":
         return "foreign key" if text.startswith("FOREIGN KEY") else "check", name, text
     return "index", name, kind.removesuffix("KEY") + text
+
+
+def empty(connection: Connection) -> None:
+    rows = connection.exec_driver_sql(DROPS).all()
+    connection.exec_driver_sql("SET SESSION foreign_key_checks = 0")
+    for kind, name in rows:
+        quoted = name.replace("`", "``").replace("%", "%%")
+        connection.exec_driver_sql(f"DROP {kind} IF EXISTS `{quoted}`")
 
 
 def make_alike(connection: Connection, model: Connection) -> None:

@@ -79,6 +79,29 @@ FROM pg_type y
 WHERE y.typnamespace = current_schema()::regnamespace AND y.typtype IN ('d', 'e')
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = y.oid AND d.deptype = 'e')
 """
+# What extensions have made goes with them only.
+DROPS = """
+SELECT 'DROP ' || kind || ' IF EXISTS ' || name || ' CASCADE' FROM (
+    SELECT oid, 'VIEW', oid::regclass::text FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'v'
+    UNION ALL
+    SELECT oid, 'MATERIALIZED VIEW', oid::regclass::text FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'm'
+    UNION ALL
+    SELECT oid, 'TABLE', oid::regclass::text FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+    UNION ALL
+    SELECT oid, 'SEQUENCE', oid::regclass::text FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'S'
+    UNION ALL
+    SELECT oid, 'ROUTINE', oid::regprocedure::text FROM pg_proc
+    WHERE pronamespace = current_schema()::regnamespace
+    UNION ALL
+    SELECT oid, 'TYPE', oid::regtype::text FROM pg_type
+    WHERE typnamespace = current_schema()::regnamespace AND typtype IN ('d', 'e', 'r')
+) things (oid, kind, name)
+WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = things.oid AND d.deptype = 'e')
+"""
 EXTENSIONS = "SELECT quote_ident(extname) FROM pg_extension WHERE extname <> 'plpgsql'"
 SCHEMA = "SELECT quote_ident(current_schema())"
 
@@ -90,6 +113,11 @@ def tables(connection: Connection) -> list[str]:
 def definitions(connection: Connection) -> Iterable[tuple[str, str, str, str]]:
     """Kind, name, table, text."""
     return [tuple(row) for row in connection.exec_driver_sql(DEFINITIONS)]
+
+
+def empty(connection: Connection) -> None:
+    for (statement,) in connection.exec_driver_sql(DROPS).all():
+        connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
 def make_alike(connection: Connection, model: Connection) -> None:

@@ -102,5 +102,17 @@ def _plain(sql: str) -> str:
     return re.sub(r"\s*([(),])\s*", r"\1", text)
 
 
+def empty(connection: Connection) -> None:
+    """In place, since a process that has the file open would go on with one that is deleted."""
+    rows = connection.exec_driver_sql(
+        "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'table')"
+        " AND name NOT LIKE 'sqlite_%' ORDER BY type DESC"
+    )
+    for kind, name in rows.all():
+        quoted = name.replace('"', '""')
+        # The tables of an index for searching go with it.
+        connection.exec_driver_sql(f'DROP {kind} IF EXISTS "{quoted}"')
+
+
 def make_alike(connection: Connection, model: Connection) -> None:
     """Give an empty database what no migration makes: nothing."""

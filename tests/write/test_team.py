@@ -305,6 +305,73 @@ def test_merge(branches: Branches) -> None:
         assert {"users", "orders", "houses"} <= target.tables()
 
 
+@on_sqlite
+def test_a_database_that_was_migrated_on_another_branch(branches: Branches) -> None:
+    with branches.lab.fresh() as target:
+        target.upgrade()
+        branches.git("checkout", "-q", "theirs")
+        for ended in (target.alembic("upgrade", "head"), target.db("status")):
+            assert ended.code != 0
+            assert "its file is r4.py on mine" in ended.output
+            assert "or make this database anew with `my-service db reset`" in ended.output
+        ended = target.db("upgrade", ENVIRONMENT="production")
+        assert "r4.py on mine" in ended.output
+        assert "reset" not in ended.output
+        branches.git("branch", "-q", "-D", "mine")
+        assert "its file is" not in target.db("upgrade").output
+        for each in (
+            lambda: branches.write("r4", ADD, DROP),
+            (versions(branches.lab) / "r4.py").unlink,
+        ):
+            each()
+            branches.commit("r4, and back")
+        assert "its file is r4.py in commit " in target.db("upgrade").output
+
+
+OTHERS = {
+    "sqlite": ["CREATE TRIGGER t AFTER INSERT ON users BEGIN DELETE FROM orders; END"],
+    "postgresql": [
+        "CREATE TYPE mood AS ENUM ('happy')",
+        "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        "CREATE MATERIALIZED VIEW m AS SELECT 1 AS n",
+        "CREATE SEQUENCE numbers",
+    ],
+    "mysql": ["CREATE PROCEDURE p() SELECT 1"],
+    "mariadb": ["CREATE PROCEDURE p() SELECT 1", "CREATE SEQUENCE numbers"],
+}
+
+
+def test_reset(lab: Lab, database: str) -> None:
+    lab.write("r1", CREATE)
+    with lab.fresh() as target:
+        target.upgrade()
+        for statement in (
+            "CREATE TABLE orders (id INTEGER PRIMARY KEY, other INTEGER REFERENCES orders (id))",
+            "CREATE TABLE `50%` (id INTEGER)"
+            if database != "postgresql"
+            else 'CREATE TABLE "%" ()',
+            "CREATE VIEW v AS SELECT * FROM users",
+            *OTHERS[database],
+            "INSERT INTO orders VALUES (1, 1)",
+            "UPDATE alembic_version SET version_num = 'unknown'",
+        ):
+            target.execute(statement)
+        before = target.tables()
+        refuses(target.db("reset"), "This deletes the 3 tables in ", "my-service db reset --yes")
+        refuses(target.db("reset", "--yes", ENVIRONMENT="production"), "is for development")
+        assert target.tables() == before
+        for _ in range(2):
+            succeed(target.db("reset", "--yes"))
+            assert target.tables() - {"alembic_journal"} == {
+                "users",
+                "alembic_version",
+                "alembic_history",
+            }
+            assert '"state": "current"' in succeed(target.db("status", "--json"))
+        for statement in OTHERS[database][:-1]:
+            target.execute(statement)
+
+
 def refuses(ended: Ended, *parts: str) -> None:
     assert ended.code == 1, ended.output
     assert all(part in ended.output for part in parts), ended.output

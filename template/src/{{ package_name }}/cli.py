@@ -46,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments[:1] == ["db"]:
         commands = DatabaseCommands(f"{DISTRIBUTION} db")
         commands.register(SEED)
+        commands.register(RESET)
         commands.main(arguments[1:])
     else:
         serve(_parser().parse_args(arguments))
@@ -153,6 +154,21 @@ def seed(config: Config) -> None:
 
 
 SEED = Command(seed, "every day", "add the features' example rows, in development", ["seed"])
+
+
+def reset(config: Config, yes: bool = False) -> None:
+    from .migrations.toolkit.write.reset import reset
+
+    reset(config, sure=yes)
+    seed(config)
+
+
+RESET = Command(
+    reset,
+    "team",
+    "make the development database anew: delete all, migrate, add the example rows",
+    ["reset", "reset --yes"],
+)
 
 
 async def _add_examples(settings: Settings) -> None:

@@ -18,6 +18,7 @@ from .connection import look
 from .scripts import read_scripts
 from .status import State, Status, applied_by, listed, moment
 from .status import status as find_status
+from .whereabouts import advice, whereabouts
 
 MEANINGS: dict[State, str] = {
     "current": "the database has every migration of this release",
@@ -51,6 +52,7 @@ class Report:
     def __init__(self, found: Status, script: ScriptDirectory, rows: dict[str, Row[Any]]) -> None:
         self._found = found
         self._rows = rows
+        self._script = script
         self._scripts = {each.revision: each for each in script.walk_revisions()}
 
     def facts(self) -> dict[str, Any]:
@@ -81,6 +83,7 @@ class Report:
             "host": row and row.host,
             "applied_by": row and row.applied_by,
             "applied_at": row and moment(row),
+            "whereabouts": whereabouts(revision, self._script),
         }
 
     def lines(self) -> Iterator[str]:
@@ -89,11 +92,17 @@ class Report:
         yield from _aligned("Database", self._titles(found.database) or ["base"])
         yield from _aligned("Release", self._titles(found.code) or ["base"])
         yield from _aligned("Pending", self._titles(found.pending))
-        yield from _aligned("Unknown", [applied_by(each, self._rows) for each in found.unknown])
+        yield from _aligned("Unknown", list(self._unknown()))
         yield from _aligned("Unfinished", self._titles([found.unfinished or ""]))
         yield from _aligned("Edited", [self._scripts[each].path for each in found.edited])
         yield from _aligned("Tables", [listed(found.tables)] if found.tables else [])
         yield from _aligned("Next", list(self._next()))
+
+    def _unknown(self) -> Iterator[str]:
+        for revision in self._found.unknown:
+            yield applied_by(revision, self._rows)
+            if where := whereabouts(revision, self._script):
+                yield where
 
     def _titles(self, revisions: Iterable[str]) -> list[str]:
         return [
@@ -108,7 +117,7 @@ class Report:
         if found.state == "behind":
             yield f"{db} upgrade"
         elif found.state == "unknown":
-            yield "use the release that has this migration, or let that one run `db downgrade`"
+            yield advice(found.unknown, self._script)
         elif found.unfinished:
             yield self._complete(db, found.unfinished)
         elif found.state == "edited":

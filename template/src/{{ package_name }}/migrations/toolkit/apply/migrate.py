@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, cast
@@ -12,7 +12,7 @@ from alembic import context
 from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 from sqlalchemy.exc import DBAPIError
 
 from .... import DISTRIBUTION
@@ -20,6 +20,7 @@ from ....driver import TRANSACTIONAL_DDL, reason
 from .. import history, invocation
 from ..progress import Progress
 from ..status import applied_by, listed, status, unmanaged_tables
+from ..whereabouts import advice, whereabouts
 from . import loss, server
 from .watch import watch
 
@@ -139,14 +140,17 @@ class Plan:
         Alembic finds no steps from where it does not know the place.
         """
         found, rows = status(connection, self._script), history.last_of_each(connection)
-        place = "; ".join(applied_by(revision, rows) for revision in found.unknown)
+        place = "; ".join(self._describe(revision, rows) for revision in found.unknown)
         if found.state != "ahead" or not self.is_upgrade:
             raise CommandError(
                 f"This release does not know the migration that the database is at: {place}."
-                " Nothing was done: use the release that has it, or let that one take it back"
-                " (`db downgrade`)."
+                f" Nothing was done: {advice(found.unknown, self._script)}."
             )
         logger.info("A later release has migrated this database: it is at %s.", place)
+
+    def _describe(self, revision: str, rows: Mapping[str, Row[Any]]) -> str:
+        where = whereabouts(revision, self._script)
+        return applied_by(revision, rows) + (f"; {where}" if where else "")
 
     def _let_server_prepare(self, step: Step) -> None:
         migrate = step.migration_fn

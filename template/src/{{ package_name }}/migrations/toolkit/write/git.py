@@ -10,6 +10,10 @@ from alembic.util import CommandError
 
 REVISION = re.compile(r"^revision\b.*=\s*[\"'](.+)[\"']", re.MULTILINE)
 
+REFS = "--format=%(refname:short)"
+#: In words that git's regular expressions have on every system.
+LINE = "^revision[ :=]"
+
 
 class Git:
     """The repository that the migrations are in."""
@@ -36,7 +40,7 @@ class Git:
         """Of the migrations that are there."""
         if not self.versions:
             return set()
-        found = self._run("grep", "-hE", r"^revision\b", ref, "--", *self.versions)
+        found = self._run("grep", "-hE", LINE, ref, "--", *self.versions)
         return set(REVISION.findall(found.stdout))
 
     def unmerged(self) -> list[Path]:
@@ -48,6 +52,20 @@ class Git:
         """Those of the files whose content is in no commit."""
         lines = self("status", "--porcelain", "-z", "--ignored", "--", *paths).split("\0")
         return [line[3:] for line in lines if line]
+
+    def whereabouts(self, revision: str) -> str | None:
+        """The file of a revision that is not here, and the branch that has it, or once had."""
+        pattern = f"{LINE}.*[\"']{re.escape(revision)}[\"']"
+        refs = self("for-each-ref", "--sort=-committerdate", "--count=300", REFS).split()
+        found = self._run("grep", "-lE", pattern, *refs, "--", *self.versions).stdout.splitlines()
+        if found:
+            ref, _, path = found[0].partition(":")
+            return f"its file is {Path(path).name} on {ref}"
+        log = ("log", "--all", "-1", "--format=%h", "--name-only", "--diff-filter=A")
+        lines = self._run(*log, f"-G{pattern}", "--", *self.versions).stdout.split()
+        if lines:
+            return f"its file is {Path(lines[-1]).name} in commit {lines[0]}"
+        return None
 
     def add(self, paths: Iterable[Path]) -> None:
         self("add", "--", *map(str, paths))

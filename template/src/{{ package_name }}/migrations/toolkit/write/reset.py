@@ -1,0 +1,43 @@
+"""`db reset`: make the development database anew."""
+
+import sys
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+
+from .... import DISTRIBUTION
+from ....config import load_settings
+from ..apply import definitions
+from ..config import migration_url
+from ..connection import look
+from ..history import OWN_TABLES
+from ..scripts import read_scripts
+
+
+def reset(config: Config, *, sure: bool) -> None:
+    if not load_settings().development:
+        raise CommandError(
+            "`reset` deletes everything in the database, and is for development: set"
+            " ENVIRONMENT=development if this is one. Nothing was done."
+        )
+    read_scripts(config)
+    url = migration_url(config)
+    with look(url) as connection:
+        count = len(set(definitions.tables(connection)) - OWN_TABLES)
+        if count and not sure:
+            _ask(f"This deletes the {count} tables in {url.database}, with all rows.")
+        connection.rollback()
+        connection.execution_options(read_only=False)
+        with connection.begin():
+            definitions.empty(connection)
+    command.upgrade(config, "heads")
+
+
+def _ask(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise CommandError(
+            f"{question} Nothing was done. If that is meant: `{DISTRIBUTION} db reset --yes`."
+        )
+    if input(f"{question} Go on? [y/N] ").strip().lower() not in {"y", "yes"}:
+        raise CommandError("Nothing was done.")
