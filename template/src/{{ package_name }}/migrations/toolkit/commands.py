@@ -23,6 +23,13 @@ from .scripts import read_scripts
 # Production imports nothing of the room where migrations are written.
 
 
+def adopt(config: Config) -> None:
+    """Take over the migrations that an update of the template has brought."""
+    from .write.adopt import adopt
+
+    adopt(config)
+
+
 def rebase(
     config: Config, onto: str, files_only: bool = False, lose: Sequence[str] | None = None
 ) -> None:
@@ -170,6 +177,12 @@ COMMANDS = [
         ["merge", 'merge 27c6 4b1f -m "merge email and orders"'],
     ),
     Command(
+        adopt,
+        "rare",
+        "take over the migrations that an update of the template has brought",
+        ["adopt"],
+    ),
+    Command(
         command.stamp,
         "rare",
         "say where the database is, and migrate nothing",
@@ -199,7 +212,7 @@ COMMANDS = [
 CHANGE_DATABASE = {command.upgrade, command.downgrade, command.stamp, rebase}
 #: Exit code 1 is for what they find, 2 for not being able to look.
 FIND = {plan, lint}
-WRITE_FILES = {command.revision, merge, command.edit, rebase}
+WRITE_FILES = {adopt, command.revision, merge, command.edit, rebase}
 #: Those of Alembic's that read the migrations' files without env.py.
 READ_FILES = {command.show, command.heads, command.branches, command.edit}
 

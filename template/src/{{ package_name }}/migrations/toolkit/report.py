@@ -52,8 +52,11 @@ class Report:
     def __init__(self, found: Status, script: ScriptDirectory, rows: dict[str, Row[Any]]) -> None:
         self._found = found
         self._rows = rows
+        from .write.adopt import to_adopt  # not needed to migrate
+
         self._script = script
         self._scripts = {each.revision: each for each in script.walk_revisions()}
+        self._to_adopt = list(to_adopt(script).values())
 
     def facts(self) -> dict[str, Any]:
         found = self._found
@@ -73,6 +76,7 @@ class Report:
                 for revision in found.edited
             ],
             "tables": found.tables,
+            "to_adopt": [path.name for path in self._to_adopt],
         }
 
     def _origin(self, revision: str) -> dict[str, Any]:
@@ -96,6 +100,7 @@ class Report:
         yield from _aligned("Unfinished", self._titles([found.unfinished or ""]))
         yield from _aligned("Edited", [self._scripts[each].path for each in found.edited])
         yield from _aligned("Tables", [listed(found.tables)] if found.tables else [])
+        yield from _aligned("To adopt", [path.name for path in self._to_adopt])
         yield from _aligned("Next", list(self._next()))
 
     def _unknown(self) -> Iterator[str]:
@@ -125,6 +130,8 @@ class Report:
         elif found.state == "unmanaged":
             yield f"{db} baseline, if the tables are this service's"
             yield f"{db} -x other-tables=ignore upgrade, if they are somebody else's"
+        if self._to_adopt:
+            yield f"{db} adopt, in the project: an update of the template has brought migrations"
 
     def _complete(self, db: str, revision: str) -> str:
         if self._found.is_of_later_release:
