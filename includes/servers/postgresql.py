@@ -95,6 +95,7 @@ def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | Non
         if not _is_autocommit(connection):
             connection.exec_driver_sql(setting)
 
+    connection.info["setting"] = setting
     with connection.begin():
         # Apart from the first migration, which then has changed nothing when it begins.
         context.impl.version_table_impl(
@@ -110,7 +111,7 @@ def applying(context: MigrationContext, step: MigrationInfo) -> Iterator[None]:
     """Around the function of one migration: keep what it does outside a transaction repeatable."""
     connection = cast(Connection, context.connection)
     _refuse_another(connection.info["unfinished"], step)
-    notes = concurrently.Notes(connection, step)
+    notes = connection.info["notes"] = concurrently.Notes(connection, step)
 
     def make_repeatable(
         connection: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any

@@ -28,6 +28,7 @@ op.create_table(
     sa.Column("other", sa.Integer),
 )
 """
+_SAFE = "from {package}.migrations.toolkit import safe_ops\n"
 # Each with the databases that it is about (P, M for MySQL and MariaDB, S), and in comments the
 # findings. The table {t} was made by the migration before.
 CASES = {
@@ -319,6 +320,25 @@ CASES = {
     "what a trigger will do": (
         "S",
         'op.execute("CREATE TRIGGER {t}g AFTER INSERT ON {t} BEGIN DELETE FROM {t} WHERE id = 0; END")',
+    ),
+    "safe": (
+        "PMS",
+        """
+        from {package}.migrations.toolkit import safe_ops
+        safe_ops.create_index("{t}i", "{t}", ["number"])
+        safe_ops.create_foreign_key("{t}f", "{t}", "{t}", ["number"], ["id"])
+        safe_ops.batched_update("{t}", "name = 'x'")
+        """,
+    ),
+    "safe for constraints": ("PM", _SAFE + 'safe_ops.create_unique("{t}u", "{t}", ["number"])'),
+    "safe for a check": ("P", _SAFE + 'safe_ops.create_check("{t}c", "{t}", "number > 0")'),
+    "a check that copies": (
+        "M",
+        _SAFE + 'safe_ops.create_check("{t}c", "{t}", "number > 0")  # -> copies-table',
+    ),
+    "safe for NOT NULL": (
+        "PM",
+        _SAFE + 'safe_ops.set_not_null("{t}", "number", existing_type=sa.Integer)',
     ),
     "said to be safe beside it": (
         "PMS",

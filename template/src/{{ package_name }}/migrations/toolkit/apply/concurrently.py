@@ -31,6 +31,12 @@ ADD_VALUE = re.compile(
     re.IGNORECASE,
 )
 
+ADD_CONSTRAINT = re.compile(
+    rf"\s*ALTER\s+TABLE\s+(?:ONLY\s+)?(?P<table>{QUALIFIED})\s+(?P<add>ADD)\s+CONSTRAINT"
+    rf"\s+(?P<name>{NAME})\s.*\sNOT\s+VALID\s*;?\s*",
+    re.IGNORECASE | re.DOTALL,
+)
+
 
 def unfinished(connection: Connection) -> tuple[str, str] | None:
     """The revision that was begun and not completed, and in which direction."""
@@ -64,7 +70,37 @@ class Notes:
             query = "SELECT 1 FROM pg_enum WHERE enumtypid = to_regtype(%s) AND enumlabel = %s"
             there = self._ask(query, found["type"], label) is not None
             return self._once(statement, found, done=there, condition="IF NOT EXISTS ")
+        if found := ADD_CONSTRAINT.fullmatch(statement):
+            return self._add_constraint(statement, found)
         return statement
+
+    def recall(self, key: str) -> str | None:
+        """What this migration has remembered, in this run or an earlier one."""
+        return self._noted(key)
+
+    def remember(self, key: str, text: str) -> None:
+        self.any = True
+        self._note(key, text)
+
+    def _add_constraint(self, statement: str, found: re.Match[str]) -> str:
+        """One that an interrupted run has added goes in the same moment.
+
+        It locks the table for this moment, and may keep others waiting no longer than in a
+        transaction.
+        """
+        there = self._ask(
+            "SELECT 1 FROM pg_constraint WHERE conrelid = to_regclass(%s) AND conname = %s",
+            found["table"],
+            found["name"].strip('"').replace('""', '"'),
+        )
+        key = f"{found['table']} {found['name']}"
+        self.any = True
+        if there is None:
+            self._note(key, statement)
+        elif self._noted(key):
+            place = found.start("add")
+            statement = f"{statement[:place]}DROP CONSTRAINT {found['name']}, {statement[place:]}"
+        return f"{self._connection.info['setting']}; {statement}"
 
     def _create_index(self, statement: str, found: re.Match[str]) -> str:
         """A build that was interrupted leaves an invalid index, in the way of the next one."""

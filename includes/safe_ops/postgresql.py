@@ -1,0 +1,119 @@
+"""On PostgreSQL: what takes long runs outside a transaction, and locks nobody out.
+
+Each may be run again after an interruption (see `apply/concurrently.py`). What must be in a
+transaction comes last, so of those that say so a migration can have one, at its end.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, cast
+
+import psycopg
+import sqlalchemy as sa
+from alembic import op
+
+from ..apply.concurrently import Notes
+
+
+def create_index(
+    name: str, table: str, columns: Sequence[str | sa.TextClause], **options: Any
+) -> None:
+    """Build an index while others write; one that was left invalid is built anew."""
+    with _outside_transaction():
+        op.create_index(name, table, columns, postgresql_concurrently=True, **options)
+
+
+def drop_index(name: str, table: str, **options: Any) -> None:
+    with _outside_transaction():
+        op.drop_index(name, table, postgresql_concurrently=True, **options)
+
+
+def create_foreign_key(
+    name: str,
+    table: str,
+    referent: str,
+    columns: list[str],
+    referent_columns: list[str],
+    **options: Any,
+) -> None:
+    """From now on rows are checked; then those that are there, while others write."""
+    with _outside_transaction():
+        op.create_foreign_key(
+            op.f(name),
+            table,
+            referent,
+            columns,
+            referent_columns,
+            postgresql_not_valid=True,
+            **options,
+        )
+        _validate(table, name)
+
+
+def create_check(name: str, table: str, condition: str) -> None:
+    """From now on rows are checked; then those that are there, while others write."""
+    with _outside_transaction():
+        op.create_check_constraint(op.f(name), table, condition, postgresql_not_valid=True)
+        _validate(table, name)
+
+
+def create_unique(name: str, table: str, columns: list[str]) -> None:
+    """A unique index that is built while others write becomes a constraint, in the transaction."""
+    create_index(name, table, columns, unique=True)
+    name = _quoted(name)
+    op.execute(f"ALTER TABLE {_quoted(table)} ADD CONSTRAINT {name} UNIQUE USING INDEX {name}")
+
+
+def set_not_null(table: str, column: str, **options: Any) -> None:
+    """A validated CHECK spares the scan that would lock everybody out, and goes in the transaction."""
+    name = f"{table}_{column}_not_null"
+    create_check(name, table, f"{_quoted(column)} IS NOT NULL")
+    op.alter_column(table, column, nullable=False, **options)
+    op.drop_constraint(op.f(name), table)
+
+
+def _outside_transaction() -> AbstractContextManager[None]:
+    return op.get_context().autocommit_block()
+
+
+def _validate(table: str, name: str) -> None:
+    op.execute(f"ALTER TABLE {_quoted(table)} VALIDATE CONSTRAINT {_quoted(name)}")
+
+
+def _quoted(name: str) -> str:
+    return op.get_context().dialect.identifier_preparer.quote(name)
+
+
+class Batches:
+    """Of an update: each is committed together with how far it has come."""
+
+    def __init__(self, update: str) -> None:
+        self.connection = op.get_bind()
+        self._block = _outside_transaction()
+        self._key = f"batches of {hashlib.sha256(update.encode()).hexdigest()}"
+        # Where the caller's connection is used, nobody notes anything.
+        self._notes: Notes | None = self.connection.info.get("notes")
+        self.last: Any = None
+        self.done = False
+
+    def __enter__(self) -> "Batches":
+        self._block.__enter__()
+        found = self._notes and self._notes.recall(self._key)
+        if found:
+            self.last, self.done = json.loads(found)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._block.__exit__(*error)
+
+    def run(self, statement: sa.TextClause, bounds: dict[str, Any], end: Any) -> int:
+        """The last one has no end."""
+        driver = self.connection.connection.driver_connection
+        with cast("psycopg.Connection[Any]", driver).transaction():
+            count = self.connection.execute(statement, bounds).rowcount
+            self.last, self.done = end, end is None
+            if self._notes:
+                self._notes.remember(self._key, json.dumps([self.last, self.done], default=str))
+        return count
