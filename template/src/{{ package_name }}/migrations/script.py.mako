@@ -5,7 +5,7 @@
 """${title}
 
 Revision ID: ${up_revision}
-Revises: ${comma(down_revision)}
+Revises:${' ' if down_revision else ''}${comma(down_revision)}
 Create Date: ${create_date.strftime("%Y-%m-%d %H:%M:%S %Z")}
 """
 

@@ -73,6 +73,13 @@ def lint(
     lint(config, since, as_json=json, github=github)
 
 
+def squash(config: Config, last: str, without: Sequence[str] | None = None) -> None:
+    """Put one migration in the place of many."""
+    from .write.squash import squash
+
+    squash(config, last, without=without or ())
+
+
 Group = Literal["every day", "team", "rare"]
 
 
@@ -183,6 +190,12 @@ COMMANDS = [
         ["adopt"],
     ),
     Command(
+        squash,
+        "rare",
+        "put one migration in the place of all up to this one",
+        ["squash", "squash 27c6", "squash --without 4b1f"],
+    ),
+    Command(
         command.stamp,
         "rare",
         "say where the database is, and migrate nothing",
@@ -212,7 +225,7 @@ COMMANDS = [
 CHANGE_DATABASE = {command.upgrade, command.downgrade, command.stamp, rebase}
 #: Exit code 1 is for what they find, 2 for not being able to look.
 FIND = {plan, lint}
-WRITE_FILES = {adopt, command.revision, merge, command.edit, rebase}
+WRITE_FILES = {adopt, command.revision, merge, command.edit, rebase, squash}
 #: Those of Alembic's that read the migrations' files without env.py.
 READ_FILES = {command.show, command.heads, command.branches, command.edit}
 
@@ -222,6 +235,11 @@ class DatabaseCommands(CommandLine):
         "target": {"nargs": "?", "default": "head", "help": "revision identifier (head)"},
         "folder": {"nargs": "?"},
         "sides": {"nargs": "*", "default": ["heads"], "help": "revisions (all heads)"},
+        "last": {
+            "nargs": "?",
+            "default": "head",
+            "help": "the last one that is squashed, whose id stays (head)",
+        },
         "onto": {
             "nargs": "?",
             "default": "origin/main",
@@ -233,6 +251,14 @@ class DatabaseCommands(CommandLine):
         "files_only": (
             "--files-only",
             {"action": "store_true", "help": "do not ask the database, nor bring it along"},
+        ),
+        "without": (
+            "--without",
+            {
+                "action": "append",
+                "metavar": "REVISION",
+                "help": "what this one does besides the schema is not needed by new databases",
+            },
         ),
         "yes": ("--yes", {"action": "store_true", "help": "do not ask"}),
         "lose": (

@@ -207,8 +207,9 @@ def _patience(settings: Settings) -> migrate.Patience:
 
 def _consent(settings: Settings) -> loss.Consent:
     """Not where a caller from Python names a database: a throw-away one of tests."""
-    is_needed = not settings.development and context.config.attributes.get("url") is None
-    return loss.Consent(frozenset(given("lose")), is_needed=is_needed)
+    matters = context.config.attributes.get("url") is None
+    is_needed = matters and not settings.development
+    return loss.Consent(frozenset(given("lose")), is_needed=is_needed, matters=matters)
 
 
 def _progress() -> AbstractContextManager[progress.Progress]:

@@ -115,8 +115,13 @@ def edited(connection: sa.Connection, script: ScriptDirectory) -> tuple[str, ...
     return tuple(
         found.revision
         for found in reversed(list(script.walk_revisions()))
-        if found.revision in run and run[found.revision].digest != digest(found.path)
+        if found.revision in run and run[found.revision].digest not in _digests(found)
     )
+
+
+def _digests(script: Script) -> set[str | None]:
+    """Of the file, and of the one that it has taken the place of."""
+    return {digest(script.path), getattr(script.module, "replaces", {}).get(script.revision)}
 
 
 def last_of_each(connection: sa.Connection) -> dict[str, sa.Row[Any]]:
@@ -138,7 +143,7 @@ def digest(path: str) -> str:
 
 
 #: What a migration says of itself, and does not do.
-DECLARATIONS = {"down_revision", "branch_labels", "depends_on", "loses"}
+DECLARATIONS = {"down_revision", "branch_labels", "depends_on", "loses", "replaces"}
 
 
 def _shape(node: Any) -> Any:

@@ -57,6 +57,8 @@ class Consent:
 
     names: frozenset[str]
     is_needed: bool
+    #: Whether what is lost is of interest to anybody.
+    matters: bool = True
 
     def check(self, downgrades: Sequence[Script], connection: sa.Connection, target: str) -> None:
         """Refuse what is lost and not named, and what is named and not lost."""
@@ -75,7 +77,7 @@ class Consent:
                 f"This downgrade would lose {lost}. Nothing was done. If that is meant, run"
                 f" `{invocation.line('downgrade', target, lose=names)}`."
             )
-        if lost:
+        if lost and self.matters:
             logger.warning("This downgrade loses %s.", lost)
 
 

@@ -122,9 +122,13 @@ class Filler:
         )
 
 
-def reflect(connection: sa.Connection) -> sa.MetaData:
+def reflect(
+    connection: sa.Connection, each_column: Callable[..., None] | None = None
+) -> sa.MetaData:
     """Every table but Alembic's and the toolkit's own."""
     metadata = sa.MetaData()
+    if each_column:
+        sa.event.listen(metadata, "column_reflect", each_column)
     with warnings.catch_warnings(category=SAWarning, action="ignore"):
         metadata.reflect(connection, only=lambda name, _: is_of_the_service(name))
     return metadata

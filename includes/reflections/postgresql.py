@@ -1,0 +1,58 @@
+"""What SQLAlchemy's reflection leaves out of PostgreSQL's tables."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Connection, MetaData, Table, text
+from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy.schema import sort_tables_and_constraints
+
+TYPES = """
+SELECT quote_ident(y.typname), (
+    SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
+    FROM pg_enum e WHERE e.enumtypid = y.oid
+)
+FROM pg_type y
+WHERE y.typnamespace = current_schema()::regnamespace AND y.typtype = 'e'
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = y.oid AND d.deptype = 'e')
+ORDER BY 1
+"""
+# How it tells `name IN ('a', 'b')`, and takes it otherwise when it is told so.
+IS_IN = re.compile(r"\(?(\w+)\)?::text = ANY \(\(?ARRAY\[(.*?)\]\)?::text\[\]\)")
+
+
+def complete(_: Connection, metadata: MetaData) -> None:
+    for table in metadata.tables.values():
+        for constraint in table.constraints:
+            if isinstance(constraint, CheckConstraint):
+                constraint.sqltext = text(_as_written(str(constraint.sqltext)))
+        for index in table.indexes:
+            if (where := index.dialect_kwargs.get("postgresql_where")) is not None:
+                index.dialect_kwargs["postgresql_where"] = text(_as_written(str(where)))
+        for column in table.columns:
+            if isinstance(column.type, ENUM):
+                # Several tables may have it.
+                column.type.create_type = False
+
+
+def _as_written(expression: str) -> str:
+    return IS_IN.sub(
+        lambda found: f"{found[1]} IN ({found[2].replace('::character varying', '')})", expression
+    )
+
+
+def options(_: Connection, table: Table) -> dict[str, Any]:
+    return dict(table.dialect_kwargs)
+
+
+def types(connection: Connection) -> dict[str, str]:
+    """The statements that make types, by the names of these."""
+    rows = connection.exec_driver_sql(TYPES)
+    return {name: f"CREATE TYPE {name} AS ENUM ({labels})" for name, labels in rows}
+
+
+def in_order(tables: Iterable[Table], *, drops: bool) -> list[tuple[Table | None, Any]]:
+    """Each table with its foreign keys, and at last those that go round in a circle."""
+    sort: Any = sort_tables_and_constraints
+    return list(sort(tables))

@@ -1,0 +1,95 @@
+"""The schema of a database, as operations of one migration that makes it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import _indent, render_op
+from alembic.operations import ops
+from alembic.runtime.migration import MigrationContext
+
+from .. import autogenerate
+from . import reflections
+from .fill import reflect
+
+
+@dataclass(frozen=True)
+class Creation:
+    """Python code."""
+
+    upgrade: str
+    downgrade: str
+    imports: str
+
+
+def creation(connection: sa.Connection) -> Creation:
+    context = MigrationContext.configure(connection)
+    metadata = reflect(connection, context.impl.autogen_column_reflect)
+    reflections.complete(connection, metadata)
+    types = reflections.types(connection)
+    options = {
+        "sqlalchemy_module_prefix": "sa.",
+        "alembic_module_prefix": "op.",
+        "user_module_prefix": None,
+        "render_as_batch": False,
+        "render_item": autogenerate.render_item,
+    }
+    rendering = AutogenContext(context, metadata, opts=options, autogenerate=False)
+
+    def code(operations: Iterable[ops.MigrateOperation]) -> str:
+        lines = [line for each in operations for line in render_op(rendering, each)]
+        return _indent("\n".join(lines)) or "pass"
+
+    return Creation(
+        code(_creations(connection, metadata, types)),
+        code(_drops(metadata, types)),
+        "\n".join(sorted(rendering.imports)),
+    )
+
+
+def _creations(
+    connection: sa.Connection, metadata: sa.MetaData, types: dict[str, str]
+) -> Iterator[ops.MigrateOperation]:
+    for statement in types.values():
+        yield ops.ExecuteSQLOp(statement)
+    for table, references in reflections.in_order(metadata.tables.values(), drops=False):
+        if table is not None:
+            _keep_names(table)
+            yield _create_table(connection, table, references)
+            for index in sorted(table.indexes, key=lambda each: str(each.name)):
+                yield ops.CreateIndexOp.from_index(index)
+        else:
+            for reference in references:
+                yield ops.CreateForeignKeyOp.from_constraint(reference)
+
+
+def _create_table(
+    connection: sa.Connection, table: sa.Table, references: Iterable[Any]
+) -> ops.CreateTableOp:
+    operation = ops.CreateTableOp.from_table(table)
+    later = table.foreign_key_constraints.difference(references)
+    operation.columns = [each for each in operation.columns if each not in later]
+    operation.kw = reflections.options(connection, table)
+    return operation
+
+
+def _drops(metadata: sa.MetaData, types: dict[str, str]) -> Iterator[ops.MigrateOperation]:
+    ordered = reflections.in_order(metadata.tables.values(), drops=True)
+    for table, references in reversed(ordered):
+        if table is None:
+            for reference in references:
+                yield ops.DropConstraintOp.from_constraint(reference)
+        else:
+            yield ops.DropTableOp(table.name)
+    for name in types:
+        yield ops.ExecuteSQLOp(f"DROP TYPE {name}")
+
+
+def _keep_names(table: sa.Table) -> None:
+    """What has a name already gets none by convention."""
+    named: list[Any] = [*table.constraints, *table.indexes]
+    for each in named:
+        if each.name:
+            each.name = sa.sql.elements.conv(str(each.name))

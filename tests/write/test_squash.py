@@ -1,0 +1,248 @@
+"""One migration in the place of many: new databases are the same, and those in use notice nothing."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ..apply.lab import Lab, Target
+from ..migrations import Migrations
+from ..projects import Project
+from .test_team import on_sqlite, refuses, succeed
+
+pytestmark = pytest.mark.slow
+
+USERS = """
+op.create_table(
+    "users",
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("email", sa.String(320), nullable=False, unique=True, comment="where to write"),
+    sa.Column("mood", sa.Enum("good", "it's bad", name="mood"), server_default="good"),
+    sa.Column("kind", sa.Enum("a", "b", native_enum=False, create_constraint=True, name="kind")),
+    sa.Column("born", sa.Date),
+    sa.Column("seen", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
+    sa.Column("settings", sa.JSON),
+    sa.Column("is_new", sa.Boolean, server_default=sa.true(), nullable=False),
+    sa.Column("photo", sa.LargeBinary),
+    sa.Column("score", sa.Float),
+    sa.Column("key", sa.Uuid),
+)
+"""
+ORDERS = """
+op.create_table(
+    "orders",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("total", sa.Numeric(10, 2), server_default="0"),
+    sa.Column(
+        "user_id", sa.BigInteger, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False
+    ),
+    sa.Column("double", sa.Integer, sa.Computed("number * 2", persisted=True)),
+    sa.Column("previous", sa.Integer, sa.ForeignKey("orders.id")),
+    sa.CheckConstraint("number > 0", name="positive"),
+    sa.UniqueConstraint("user_id", "number"),
+    comment="what was bought",
+)
+op.create_index("ix_orders_total", "orders", ["total", "number"])
+"""
+ADD = """
+with op.batch_alter_table("users") as batch:
+    batch.add_column(sa.Column("name", sa.String(50)))
+    batch.create_index("ix_users_name", ["name"], unique=True)
+"""
+DROP = """
+with op.batch_alter_table("users") as batch:
+    batch.drop_index("ix_users_name")
+    batch.drop_column("name")
+"""
+ONLY = {
+    "postgresql": """
+op.create_table(
+    "things",
+    sa.Column("id", sa.Integer, sa.Identity(always=True), primary_key=True),
+    sa.Column("mood", sa.dialects.postgresql.ENUM(name="mood", create_type=False)),
+    sa.Column("tags", sa.ARRAY(sa.Text)),
+    sa.Column("document", sa.dialects.postgresql.JSONB),
+)
+op.create_index("ix_tags", "things", ["tags"], postgresql_using="gin")
+op.create_index("ix_some", "things", ["id"], postgresql_where=sa.text("mood = 'good'"))
+""",
+    "sqlite": """
+op.create_table("things", sa.Column("id", sa.Integer, primary_key=True), sqlite_autoincrement=True)
+op.create_index("ix_some", "things", ["id"], sqlite_where=sa.text("id > 5"))
+""",
+    "mysql": """
+op.create_table(
+    "things",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("other", sa.Integer, sa.ForeignKey("others.id")),
+    sa.Column("text", sa.Text(collation="utf8mb4_bin")),
+    mysql_engine="InnoDB",
+)
+""",
+}
+CIRCLE = """
+op.create_table("others", sa.Column("id", sa.Integer, primary_key=True), sa.Column("thing", sa.Integer))
+"""
+
+
+SMALL = 'op.create_table("users", sa.Column("id", sa.Integer, primary_key=True))'
+
+
+class Repository:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self("init", "-q", "-b", "main")
+        self.commit()
+
+    def __call__(self, *arguments: str) -> str:
+        command = ["git", *arguments]
+        done = subprocess.run(command, cwd=self.path, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    def commit(self) -> None:
+        self("add", "--all")
+        self("commit", "-q", "--allow-empty", "-m", "more")
+
+
+def versions(lab: Lab) -> dict[str, str]:
+    folder = lab.project.package / "migrations" / "versions"
+    return {path.stem: path.read_text() for path in sorted(folder.glob("*.py"))}
+
+
+@pytest.fixture
+def four(lab: Lab, database: str) -> Lab:
+    lab.write("r1", USERS, 'op.drop_table("users")')
+    lab.write("r2", ORDERS, 'op.drop_table("orders")')
+    lab.write("r3", CIRCLE + ONLY["mysql" if database == "mariadb" else database])
+    lab.write("r4", ADD, DROP)
+    return lab
+
+
+def test_nobody_notices(four: Lab) -> None:
+    git = Repository(four.project.path)
+    with four.fresh() as before, four.fresh() as behind, four.fresh() as after:
+        before.upgrade()
+        behind.upgrade("r2")
+        text = succeed(before.db("squash", "r4"))
+        assert "4 migrations are one now: r4.py." in text
+        assert list(versions(four)) == ["r4"]
+        assert git("status", "--short").count(" D ") == 3
+
+        assert "Nothing to do" in succeed(before.db("upgrade"))
+        assert '"state": "current"' in succeed(before.db("status", "--json"))
+        refuses(behind.db("upgrade"), "it was squashed into r4", "bring the database to r4 with")
+        assert "it was squashed into r4" in behind.db("status").output
+
+        after.upgrade()
+        four.write("r5", 'op.add_column("users", sa.Column("age", sa.Integer))')
+        for target in (before, after):
+            target.upgrade()
+        git.commit()
+        succeed(before.db("squash"))
+        assert '"state": "current"' in succeed(before.db("status", "--json"))
+        refuses(behind.db("upgrade"), "it was squashed into r5")
+        assert 'replaces = {\n    "r1": "' in versions(four)["r5"]
+        forget(before)
+        assert "those of migration r5" in succeed(before.db("baseline"))
+
+
+def forget(target: Target) -> None:
+    """That it was migrated: then `baseline` compares it with what the migrations make."""
+    for table in {"alembic_version", "alembic_history", "alembic_journal"} & target.tables():
+        target.execute(f"DROP TABLE {table}")
+
+
+REFUSED = {
+    "bulk": 'op.bulk_insert(sa.table("users", sa.column("id")), [{"id": 1}])',
+    "sql": 'op.execute("UPDATE users SET id = id + 1")',
+    "bind": "op.get_bind()",
+}
+
+
+@on_sqlite
+@pytest.mark.parametrize("kind", REFUSED)
+def test_more_than_the_schema_is_not_squashed(lab: Lab, kind: str) -> None:
+    lab.write("r1", SMALL)
+    lab.write("r2", "pass", 'op.execute("SELECT 1")')
+    lab.write("r3", REFUSED[kind])
+    lab.write("r4", 'op.add_column("users", sa.Column("age", sa.Integer))')
+    Repository(lab.project.path)
+    before = versions(lab)
+    with lab.fresh() as target:
+        ended = target.db("squash")
+        assert ended.code == 1
+        assert f"r3.py, line 12: {REFUSED[kind].replace(chr(34), chr(39))}"[:40] in ended.output
+        assert "`my-service db squash r2`), or if new databases" in ended.output
+        assert "`my-service db squash head --without r3`" in ended.output
+        assert "r2.py" not in ended.output
+        assert versions(lab) == before
+        succeed(target.db("squash", "r2"))
+        assert list(versions(lab)) == ["r2", "r3", "r4"]
+        succeed(target.db("upgrade"))
+    lab.clear()
+
+
+@on_sqlite
+def test_what_is_in_the_way_of_a_squash(lab: Lab) -> None:
+    lab.write("r1", SMALL)
+    lab.write("r2", 'op.add_column("users", sa.Column("age", sa.Integer))')
+    git = Repository(lab.project.path)
+    with lab.fresh() as target:
+
+        def refused(*parts: str, option: str = "r2") -> None:
+            before = versions(lab)
+            ended = target.db("squash", option, "--without", "r2")
+            assert ended.code == 1
+            assert all(part in ended.output for part in parts), ended.output
+            assert versions(lab) == before
+
+        lab.write("r2", 'op.add_column("users", sa.Column("years", sa.Integer))')
+        refused("git could not bring these back: ", "r2.py")
+        git.commit()
+        lab.write("r3", "pass")
+        path = lab.project.package / "migrations" / "versions" / "r3.py"
+        path.write_text(path.read_text().replace("'r2'", "'r1'"))
+        refused("r3 follows one that would be gone")
+        path.unlink()
+
+        for statement, sentence in (
+            ("CREATE VIEW v AS SELECT 1 AS n", "view v is missing"),
+            ("CREATE TABLE t (a TEXT COLLATE NOCASE)", "table t "),
+        ):
+            lab.write("r2", f"op.execute({statement!r})")
+            git.commit()
+            refused(sentence, "What is listed above cannot be squashed.")
+        succeed(target.db("squash", "r1"))
+
+        # Rows that come in another way than by the calls that are looked for.
+        (lab.project.package / "rows.py").write_text(
+            "from alembic import op\n\ndef add():\n    op.execute('INSERT INTO users VALUES (1)')\n"
+        )
+        lab.write("r2", "from my_service.rows import add\nadd()")
+        git.commit()
+        refuses(target.db("squash"), "The migrations put rows into users")
+    (lab.project.package / "rows.py").unlink()
+
+
+def test_the_tests_of_the_project(
+    render: Callable[..., Project], database: str, database_url: str
+) -> None:
+    """The history goes on, and is formatted, free of faults, and true to the models."""
+    m = Migrations(render(database=database).install(), database_url)
+    for way in ("add_column", "drop_column"):
+        column = 'sa.Column("age", sa.Integer())' if way == "add_column" else '"age"'
+        revision = m.revision("-m", f"{way} age to users")
+        revision.write(f'op.{way}("users", {column})', "pass")
+    git = Repository(m.project.path)
+    m.alembic("upgrade", "head")
+    m.db("squash")
+    assert git("status", "--short", "--", "src").count(" D ") == 2
+    assert m.look("current").endswith("(head)\n")
+    for command in (
+        ["ruff", "check"],
+        ["ruff", "format", "--check"],
+        ["pytest", "-q", "tests/test_migrations.py"],
+    ):
+        m.project.run(*command, url=database_url)
