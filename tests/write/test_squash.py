@@ -226,6 +226,7 @@ def test_what_is_in_the_way_of_a_squash(lab: Lab) -> None:
     (lab.project.package / "rows.py").unlink()
 
 
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
 def test_the_tests_of_the_project(
     render: Callable[..., Project], database: str, database_url: str
 ) -> None:

@@ -32,6 +32,7 @@ from .git import Git
 
 #: What these do is not in the schema that they leave, or cannot be told from it.
 CALLS = {
+    "batched_update",
     "bulk_insert",
     "exec_driver_sql",
     "execute",
@@ -39,7 +40,6 @@ CALLS = {
     "run_async",
     "scalar",
     "scalars",
-    "update_in_batches",
 }
 COMMAND = f"{DISTRIBUTION} db squash"
 END_OF_HEADER = "\n\n\ndef upgrade("
