@@ -216,6 +216,8 @@ def test_two_heads_and_two_of_a_kind_are_found(render: Render) -> None:
     found = own_tests(m, "one_head")
     assert "my-service db rebase" in found
     assert "my-service db merge" in found
+    (m.files[0].parents[1] / "head.txt").write_text("another\n")
+    assert "my-service db rebase" in own_tests(m, "head_file")
     first.with_name("20300101_000000_copy.py").write_text(first.read_text())
     assert "give one another id" in own_tests(m, "has_an_id_of_its_own")
 

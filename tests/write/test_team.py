@@ -136,6 +136,10 @@ BROKEN: dict[str, tuple[Callable[[Lab], None], str]] = {
         "r2.py, line 1: ImportError: ",
     ),
     "twice": (lambda lab: copy(lab, "r2", "r3.py"), "Two files are migration r2: "),
+    "squashed": (
+        lambda lab: spoil(lab, "r1", "revision = 'r1'", "revision = 'r9'\nreplaces = {'r1': ''}"),
+        "r2.py follows migration r1, which was squashed into r9: ",
+    ),
     "circle": (
         lambda lab: spoil(lab, "r1", "down_revision = None", "down_revision = 'r2'"),
         "The migrations make no history: ",
@@ -240,11 +244,15 @@ def test_rebase_after_that_of_git(branches: Branches) -> None:
         branches.git("-c", "core.editor=true", "rebase", "--continue")
         assert line(lab) == ["r1", "r2", "r3", "r4"]
         assert "orders" not in target.tables()
+        assert "Skipped:    r2 (Step r2)\n  Next:       my-service db rebase, which" in succeed(
+            target.db("status")
+        )
         succeed(target.db("rebase"))
         assert "orders" in target.tables()
         assert target.query("SELECT name FROM users") == []
         assert target.revision == "r4"
         assert "Nothing to do" in succeed(target.db("rebase"))
+        assert "Skipped" not in succeed(target.db("status"))
 
 
 @on_sqlite

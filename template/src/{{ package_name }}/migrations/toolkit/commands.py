@@ -162,7 +162,7 @@ COMMANDS = [
     Command(
         command.heads,
         "team",
-        "list the migrations that no other follows: more than one must be merged",
+        "list the migrations that no other follows: of several, rebase or merge",
         ["heads"],
     ),
     Command(

@@ -57,6 +57,14 @@ class Report:
         self._script = script
         self._scripts = {each.revision: each for each in script.walk_revisions()}
         self._to_adopt = list(to_adopt(script).values())
+        self._skipped = self._find_skipped()
+
+    def _find_skipped(self) -> list[str]:
+        """They come before one that the database has, and were not run: as after git's rebase."""
+        applied = {each for each, row in self._rows.items() if row.direction in history.APPLIED}
+        known = tuple(each for each in self._found.database if each in self._scripts)
+        lineage = [each.revision for each in self._script.iterate_revisions(known, "base")]
+        return [each for each in reversed(lineage) if applied and each not in applied]
 
     def facts(self) -> dict[str, Any]:
         found = self._found
@@ -71,6 +79,7 @@ class Report:
             ],
             "unknown": [self._origin(revision) for revision in found.unknown],
             "unfinished": found.unfinished,
+            "skipped": self._skipped,
             "edited": [
                 {"revision": revision, "file": self._scripts[revision].path}
                 for revision in found.edited
@@ -98,6 +107,7 @@ class Report:
         yield from _aligned("Pending", self._titles(found.pending))
         yield from _aligned("Unknown", list(self._unknown()))
         yield from _aligned("Unfinished", self._titles([found.unfinished or ""]))
+        yield from _aligned("Skipped", self._titles(self._skipped))
         yield from _aligned("Edited", [self._scripts[each].path for each in found.edited])
         yield from _aligned("Tables", [listed(found.tables)] if found.tables else [])
         yield from _aligned("To adopt", [path.name for path in self._to_adopt])
@@ -125,6 +135,8 @@ class Report:
             yield advice(found.unknown, self._script)
         elif found.unfinished:
             yield self._complete(db, found.unfinished)
+        elif self._skipped:
+            yield f"{db} rebase, which runs what was put before a migration that the database has"
         elif found.state == "edited":
             yield "take the edit back, and write a new migration for what it adds"
         elif found.state == "unmanaged":

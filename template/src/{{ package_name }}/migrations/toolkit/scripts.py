@@ -61,11 +61,23 @@ def _problems(scripts: Sequence[Script]) -> Iterator[str]:
                 " or give it another id."
             )
         files[script.revision] = script.path
+    squashed = {
+        revision: script.revision
+        for script in scripts
+        for revision in getattr(script.module, "replaces", ())
+    }
     labels = {label for script in scripts for label in script.branch_labels}
     for script in scripts:
         dependencies = to_tuple(script.dependencies, default=())
         for before in [*script._versioned_down_revisions, *dependencies]:
-            if before not in files and before not in labels:
+            if before in files or before in labels:
+                continue
+            if before in squashed:
+                yield (
+                    f"{script.path} follows migration {before}, which was squashed into"
+                    f" {squashed[before]}: let it follow that one."
+                )
+            else:
                 yield (
                     f"{script.path} follows migration {before}, which no file is. Get that file"
                     f" (`git log --all -S{before}` finds who has it), or correct `down_revision`."
