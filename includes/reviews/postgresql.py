@@ -54,7 +54,7 @@ TABLES = """
     SELECT oid::bigint, relname::text FROM pg_class WHERE relkind IN ('r', 'p', 'm') AND oid >= 16384
 """
 LOCKS = """
-    SELECT replace(mode, 'Lock', ''), relation::bigint FROM pg_locks
+    SELECT replace(mode, 'Lock', ''), relation::bigint, virtualtransaction FROM pg_locks
     WHERE pid = pg_backend_pid() AND granted AND relation = ANY(%s)
 """
 OF_CONSTRAINT = "SELECT conrelid::bigint FROM pg_constraint WHERE conname = %s"
@@ -78,7 +78,8 @@ class Tracer:
         driver = connection.connection.driver_connection
         self._driver = cast("psycopg.Connection[tuple[Any, ...]]", driver)
         self._messages: list[tuple[str, str]] = []
-        self._held: set[tuple[str, str]] = set()
+        #: Kind, table, transaction.
+        self._held: set[tuple[str, str, str]] = set()
         self._driver.add_notice_handler(self._hear)
         connection.exec_driver_sql("SET client_min_messages = debug1")
 
@@ -89,14 +90,14 @@ class Tracer:
 
     def after(self, statement: Statement) -> None:
         rows = self._driver.execute(LOCKS, [list(self._tables)]).fetchall()
-        held = {(mode, self._tables[table]) for mode, table in rows if mode in SHOWN}
+        held = {(mode, self._tables[table], by) for mode, table, by in rows if mode in SHOWN}
         known = set(self._tables.values())
         rewrites = [table for table in self._named("rewriting table") if table in known]
         scans = [table for table in self._named("verifying table") if table in known]
         for name in self._named("validating foreign key constraint"):
             tables = self._driver.execute(OF_CONSTRAINT, [name]).fetchall()
             scans += [self._tables[table] for (table,) in tables if table in self._tables]
-        locks = tuple(sorted(held - self._held))
+        locks = tuple((mode, table) for mode, table, _ in sorted(held - self._held))
         self._held = held
         self._messages = []
         code = "rewrites-table" if rewrites else None
@@ -110,7 +111,7 @@ class Tracer:
     def _keeps_others_out(self, statement: Statement) -> bool:
         """VALIDATE by itself does not; nor can be seen what one that is committed has held."""
         only_validates = VALIDATES.fullmatch(statement.sql.strip("; \n"))
-        return not only_validates or any(mode in STRONG for mode, _ in self._held)
+        return not only_validates or any(mode in STRONG for mode, _, _ in self._held)
 
     def _hear(self, message: psycopg.errors.Diagnostic) -> None:
         if found := MESSAGE.match(message.message_primary or ""):

@@ -145,6 +145,13 @@ CASES = {
         op.alter_column("{t}", "number", type_=sa.BigInteger, existing_type=sa.Integer)  # -> change-type
         """,
     ),
+    "change type in batch": (
+        "PM",
+        """
+        with op.batch_alter_table("{t}") as batch:
+            batch.alter_column("number", type_=sa.BigInteger, existing_type=sa.Integer)  # -> change-type
+        """,
+    ),
     "change type in SQL": (
         "P",
         'op.execute("ALTER TABLE {t} ALTER number TYPE bigint")  # -> change-type',

@@ -124,7 +124,7 @@ class Reviewer:
                 run_step(self._config, self._scripts, script, "upgrade")
             except Exception as error:  # noqa: BLE001
                 failure = _failure(error, path, source)
-        found = [*source.changes(), *self._found(recording)]
+        found = [*source.changes(), *self._found(recording, source)]
         if failure:
             found.append(failure)
         findings = [_finding(script, line, change) for line, change in sorted(set(found))]
@@ -135,7 +135,7 @@ class Reviewer:
         self._connection.rollback()
         return review
 
-    def _found(self, recording: Recording) -> Iterator[tuple[int, Change]]:
+    def _found(self, recording: Recording, source: Source) -> Iterator[tuple[int, Change]]:
         costs: dict[int, list[Statement]] = {}
         for statement in recording.statements:
             if statement.cost.code:
@@ -144,10 +144,11 @@ class Reviewer:
         for line, change in self._changes(recording):
             if change.table not in self._tables or change.code not in RULES:
                 continue
-            explained.add(line)
+            around = source.around(line)
+            explained |= around
             if change.new_name:
                 self._tables.add(change.new_name)
-            if change.code not in server.ASKED or line in costs:
+            if change.code not in server.ASKED or around & costs.keys():
                 yield line, change
         for line, statements in costs.items():
             for statement in statements if line not in explained else ():

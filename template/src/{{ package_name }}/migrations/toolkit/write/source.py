@@ -40,6 +40,11 @@ class Source:
         function = self._function(name)
         return function.lineno if function else 1
 
+    def around(self, line: int) -> set[int]:
+        """It, and where a `with` begins that it is in: there a batch operation is carried out."""
+        blocks = (node for node in self._statements if isinstance(node, ast.With))
+        return {line, *(node.lineno for node in blocks if line in _lines(node))}
+
     def changes(self) -> Iterator[tuple[int, Change]]:
         for node in self._imports:
             for module in _imported(node):
