@@ -213,6 +213,14 @@ class TestProject:
         assert machine.calls[0] == ["audit"]
         assert machine.calls[-1] == ["run", "pytest", "-n", "auto", "--cov", "--maxfail=1"]
 
+    def test_migrations_of_a_branch_are_reviewed(self, project: Path, machine: Machine) -> None:
+        """Where it is known what the branch adds."""
+        machine.put("uv", UV)
+        (machine.commands / "git").unlink()
+        machine.put("git", '#!/bin/sh\n[ "$*" = "rev-parse --quiet --verify origin/main" ]\n')
+        assert machine.make(project, "check").returncode == 0
+        assert machine.calls[-2] == ["run", "my-service", "db", "lint", "--since", "origin/main"]
+
     @pytest.mark.parametrize("target", ["help", "migration", *TARGETS])
     def test_a_dry_run_changes_nothing(self, project: Path, machine: Machine, target: str) -> None:
         machine.put_real_python()

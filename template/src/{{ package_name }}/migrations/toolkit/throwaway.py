@@ -33,6 +33,8 @@ def throw_away_database(url: URL) -> Iterator[URL]:
         try:
             driver.create_database(elsewhere)
         except DBAPIError as error:
+            if error.statement is None:  # There is no connection.
+                raise CommandError(driver.explain(error, url)) from None
             how = definitions.ALLOW.format(user=url.username, database=url.database)
             raise CommandError(
                 "To compare with, the migrations are run in a throw-away database on the same"

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from textwrap import shorten
 from traceback import extract_tb
@@ -167,11 +167,11 @@ class Reviewer:
 
 @contextmanager
 def _throw_away_connection(config: Config) -> Iterator[Connection]:
-    """To a database like the one of the settings, without tables."""
+    """To a database without tables, like that of the settings, if there is one already."""
     url = migration_url(config)
-    with look(url) as live, throw_away_database(url) as elsewhere:
-        make_alike(elsewhere, live)
-        live.close()
+    with throw_away_database(url) as elsewhere:
+        with suppress(CommandError), look(url) as live:
+            make_alike(elsewhere, live)
         with connect(driver.create_migration_engine(elsewhere)) as connection:
             yield connection
 
