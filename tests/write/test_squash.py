@@ -132,6 +132,7 @@ def test_nobody_notices(four: Lab) -> None:
 
         assert "Nothing to do" in succeed(before.db("upgrade"))
         assert '"state": "current"' in succeed(before.db("status", "--json"))
+        assert "r2" not in succeed(before.db("history"))
         refuses(behind.db("upgrade"), "it was squashed into r4", "bring the database to r4 with")
         assert "it was squashed into r4" in behind.db("status").output
 

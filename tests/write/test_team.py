@@ -292,7 +292,7 @@ def test_rebase_of_several_heads(branches: Branches) -> None:
     spoil(lab, "r5", "'r4'", "'r1'")
     with lab.fresh() as target:
         nowhere = replace(target, url="sqlite:////no/such/folder/app.db")
-        refuses(nowhere.db("rebase"), "SQLite cannot open ")
+        refuses(nowhere.db("rebase"), "SQLite cannot open ", "--files-only")
         succeed(nowhere.db("rebase", "--files-only"))
         assert line(lab) == ["r1", "r2", "r3", "r4", "r5"]
         assert head_file(lab) == ["r5"]

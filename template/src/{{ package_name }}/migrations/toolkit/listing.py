@@ -19,7 +19,7 @@ from . import status
 from .config import migration_url
 from .connection import look
 from .history import APPLIED, HISTORY
-from .scripts import read_scripts
+from .scripts import read_scripts, squashes
 
 WORDS = {
     "upgrade": "applied",
@@ -132,7 +132,8 @@ def _title(script: Script, *, verbose: bool, is_marked: bool) -> str:
 
 
 def _of_other_releases(script: ScriptDirectory, known: Known, *, verbose: bool) -> Iterator[str]:
-    own = {each.revision for each in script.walk_revisions()}
+    scripts = list(script.walk_revisions())
+    own = {each.revision for each in scripts} | squashes(scripts).keys()
     for revision, rows in reversed(known.rows.items()):
         if revision not in own and rows[-1].direction in APPLIED:
             yield f"{revision}, which this release does not have"

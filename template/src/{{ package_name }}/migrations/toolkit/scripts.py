@@ -1,7 +1,7 @@
 """The files of the migrations, which must make one history before anything can be done."""
 
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from alembic.config import Config
@@ -15,7 +15,9 @@ def read_scripts(config: Config) -> ScriptDirectory:
 
 
 def check_scripts(script: ScriptDirectory) -> ScriptDirectory:
-    """Read all files; a sentence for what would end in a traceback of Alembic's."""
+    """Read all files, once; a sentence for what would end in a traceback of Alembic's."""
+    if "_revision_map" in vars(script.revision_map):
+        return script
     try:
         found = list(script._load_revisions())
     except CommandError:
@@ -30,6 +32,16 @@ def check_scripts(script: ScriptDirectory) -> ScriptDirectory:
     except RevisionError as error:
         raise CommandError(f"The migrations make no history: {error}.") from None
     return script
+
+
+def squashes(scripts: Iterable[Script]) -> dict[str, str]:
+    """The revisions that have no file any more, and the one that stands for each."""
+    return {
+        revision: script.revision
+        for script in scripts
+        for revision in getattr(script.module, "replaces", ())
+        if revision != script.revision
+    }
 
 
 def title(script: Script) -> str:
@@ -61,11 +73,7 @@ def _problems(scripts: Sequence[Script]) -> Iterator[str]:
                 " or give it another id."
             )
         files[script.revision] = script.path
-    squashed = {
-        revision: script.revision
-        for script in scripts
-        for revision in getattr(script.module, "replaces", ())
-    }
+    squashed = squashes(scripts)
     labels = {label for script in scripts for label in script.branch_labels}
     for script in scripts:
         dependencies = to_tuple(script.dependencies, default=())

@@ -6,11 +6,12 @@ from alembic.script import ScriptDirectory
 
 from ... import DISTRIBUTION
 from ...config import PROJECT, load_settings
+from .scripts import squashes
 
 
 def whereabouts(revision: str, script: ScriptDirectory) -> str | None:
     """In words, as far as the files and git tell."""
-    if other := squashed_into(revision, script):
+    if other := squashes(script.walk_revisions()).get(revision):
         return f"it was squashed into {other}"
     if PROJECT is None:
         return None
@@ -20,17 +21,11 @@ def whereabouts(revision: str, script: ScriptDirectory) -> str | None:
     return git.whereabouts(revision) if git else None
 
 
-def squashed_into(revision: str, script: ScriptDirectory) -> str | None:
-    for each in script.walk_revisions():
-        if revision in getattr(each.module, "replaces", ()):
-            return each.revision
-    return None
-
-
 def advice(revisions: Sequence[str], script: ScriptDirectory) -> str:
     """What to do with a database that is at revisions which are not here."""
+    squashed = squashes(script.walk_revisions())
     for revision in revisions:
-        if other := squashed_into(revision, script):
+        if other := squashed.get(revision):
             return (
                 f"bring the database to {other} with a release that still has {revision}, and come"
                 " back then"

@@ -12,7 +12,9 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
 from .... import DISTRIBUTION
-from ..scripts import read_scripts, title
+from ..config import migration_url
+from ..connection import look
+from ..scripts import read_scripts, squashes, title
 from . import head
 from .developers import Undo
 from .git import Git, find
@@ -30,6 +32,7 @@ def rebase(config: Config, onto: str, *, files_only: bool, lose: Sequence[str]) 
         _refuse_to_be_behind(script, git, onto)
     undo = Undo(config, script, moves, lose)
     if not files_only:
+        _reach_database(config)
         undo.look()
         if undo.scripts and git:
             _refuse_conflicts(git, script)
@@ -94,9 +97,8 @@ def _refuse_to_be_behind(script: ScriptDirectory, git: Git | None, onto: str) ->
 def _refuse_missing(theirs: set[str], script: ScriptDirectory, onto: str) -> None:
     """What is not here cannot be followed."""
     here = {each.revision for each in script.walk_revisions()}
-    for each in script.walk_revisions():
-        here.update(getattr(each.module, "replaces", ()))
-    if missing := sorted(theirs - here):
+    squashed = squashes(script.walk_revisions())
+    if missing := sorted(theirs - here - squashed.keys()):
         raise CommandError(
             f"{onto} has migrations that are not here yet: {', '.join(missing)}. Nothing was done:"
             f" bring them here first (`git merge {onto}`), and run this again."
@@ -118,6 +120,14 @@ def _in_line(script: ScriptDirectory, theirs: set[str], last: str | None) -> lis
 
 def _before(script: Script) -> tuple[str, ...]:
     return script._versioned_down_revisions
+
+
+def _reach_database(config: Config) -> None:
+    try:
+        with look(migration_url(config)):
+            pass
+    except CommandError as error:
+        raise CommandError(f"{error} Or leave the database as it is: --files-only.") from None
 
 
 def _refuse_conflicts(git: Git, script: ScriptDirectory) -> None:
