@@ -24,7 +24,7 @@ def check_scripts(script: ScriptDirectory) -> ScriptDirectory:
         raise  # Alembic's own sentence.
     except Exception as error:  # noqa: BLE001
         raise CommandError(_unreadable(error, script)) from None
-    for problem in _problems(found):
+    if problem := next(_problems(found), None):
         raise CommandError(problem)
     script.revision_map = RevisionMap(lambda: found)
     try:
