@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Dialect, Inspector, inspect
 from sqlalchemy.types import NullType
 
 from .batch import without_warnings
+from .rehearsal import describe
 
 #: For other databases: what lets a user make one for a moment.
 ALLOW = ""
@@ -33,22 +34,24 @@ def definitions(connection: Connection) -> Iterable[tuple[str, str, str, str]]:
             options = (option.upper() for option in OPTIONS.findall(sql))
             yield "table", name, "", " ".join(sorted(options))
             with without_warnings():  # of indexes on expressions, which are in sqlite_master
-                yield from list(_columns(inspector, name, connection.dialect))
+                yield from list(_columns(inspector, name, sql, connection.dialect))
                 yield from list(_constraints(inspector, name))
         else:
             yield kind, name, "" if kind == "view" else table, _plain(sql)
 
 
 def _columns(
-    inspector: Inspector, table: str, dialect: Dialect
+    inspector: Inspector, table: str, sql: str, dialect: Dialect
 ) -> Iterator[tuple[str, str, str, str]]:
     for column in inspector.get_columns(table):
         kind, default, computed = column["type"], column["default"], column.get("computed")
+        # SQLAlchemy 2.1.9 takes what follows for a part of the expression.
+        expression = describe(table, sql).expressions[column["name"]] if computed else ""
         words = [
             "" if isinstance(kind, NullType) else kind.compile(dialect),
             "NULL" if column["nullable"] else "NOT NULL",
             f"DEFAULT {_meaning(default)}" if default is not None else "",
-            f"GENERATED ALWAYS AS ({computed['sqltext']})" if computed else "",
+            f"GENERATED ALWAYS AS ({expression})" if computed else "",
             "STORED" if computed and computed["persisted"] else "",
         ]
         yield "column", column["name"], table, " ".join(filter(None, words))

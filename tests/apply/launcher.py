@@ -62,7 +62,8 @@ class Ended:
 
 
 def serve(package: str) -> None:
-    for name in ("config", "features", "migrations.toolkit.environment"):
+    names = ("environment", "write.revision")
+    for name in ("config", "features", *(f"migrations.toolkit.{each}" for each in names)):
         import_module(f"{package}.{name}")
     gc.freeze()
     running: list[tuple[int, list[_Child]]] = []

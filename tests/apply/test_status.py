@@ -190,7 +190,7 @@ def test_without_a_server(two: Lab, database: str, tmp_path: Path) -> None:
     }.get(database, f"{database}://user:secret@127.0.0.1:9/name")
     for arguments in (["status"], ["status", "--json"]):
         ended = Target(two, url).db(*arguments)
-        assert ended.code == 1
+        assert ended.code == 2
         assert ended.output.startswith("FAILED: ")
         assert "Traceback" not in ended.output
         assert "secret" not in ended.output

@@ -4,13 +4,22 @@ from typing import Any, Literal
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import _repr_type
-from alembic.operations.ops import DropIndexOp, DropTableOp, MigrationScript, ModifyTableOps
+from alembic.operations.ops import (
+    AlterColumnOp,
+    DropIndexOp,
+    DropTableOp,
+    MigrationScript,
+    ModifyTableOps,
+)
 from alembic.runtime.migration import MigrationContext
+from alembic.runtime.plugins import Plugin
+from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Column, Identity, String, TypeDecorator
 
 from . import history
 
-PLUGINS = ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"]
+OWN = Plugin(__name__)
+PLUGINS = ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname", OWN.name]
 
 
 def include_name(name: str | None, kind: str, _: Any) -> bool:
@@ -36,6 +45,33 @@ def drop_tables_whole(_: MigrationContext, __: Any, directives: list[MigrationSc
             for op in container.ops:
                 if isinstance(op, ModifyTableOps) and op.table_name in gone:
                     op.ops = [part for part in op.ops if not isinstance(part, DropIndexOp)]
+
+
+def leave_computed_alone(
+    _: AutogenContext,
+    operation: AlterColumnOp,
+    schema: str | None,
+    table: str,
+    name: str,
+    found: Column[Any],
+    wanted: Column[Any],
+) -> PriorityDispatchResult:
+    """Alembic 1.20.1 cannot show an expression to `compare_default`; `write/compare.py` sees it."""
+    if found.computed is None and wanted.computed is None:
+        return PriorityDispatchResult.CONTINUE
+    operation.existing_server_default = found.server_default
+    return PriorityDispatchResult.STOP
+
+
+# What is for one kind of database comes before what is for all.
+for _backend in ("sqlite", "postgresql", "mysql", "mariadb"):
+    OWN.add_autogenerate_comparator(
+        leave_computed_alone,
+        "column",
+        "server_default",
+        qualifier=_backend,
+        priority=DispatchPriority.FIRST,
+    )
 
 
 def compare_default(

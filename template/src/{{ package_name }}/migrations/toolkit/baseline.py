@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection
 from ... import DISTRIBUTION
 from .apply import definitions
 from .apply.snapshot import Thing, differences, others, snapshot, without
-from .config import migration_url
+from .config import migration_url, scratch_url
 from .connection import look
 from .history import OWN_TABLES
 from .scripts import read_scripts, title
@@ -41,7 +41,7 @@ def baseline(config: Config) -> None:
     url = migration_url(config)
     with look(url) as connection:
         _refuse(connection, status(connection, script))
-        places = _walk(url, connection, ignore=ignore)
+        places = _walk(scratch_url(config), connection, ignore=ignore)
     matching = [place for place in places if not place.differences]
     if not matching:
         # Of several, the newest.

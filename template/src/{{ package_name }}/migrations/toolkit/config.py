@@ -23,3 +23,9 @@ def migration_url(config: Config) -> URL:
     """The one given to `alembic_config`, or that of the settings."""
     url: URL | None = config.attributes["url"]
     return url or load_settings().migration_url
+
+
+def scratch_url(config: Config) -> URL:
+    """Beside which throw-away databases are made."""
+    url: URL | None = config.attributes["url"]
+    return url or load_settings().scratch_url

@@ -49,6 +49,11 @@ def run(
         _run_on(connection, options)
     elif _changes():
         _change(url, options, settings)
+    elif _writes():
+        from .write import revision  # Production needs none of it.
+
+        scratch = context.config.attributes.get("url") or settings.scratch_url
+        revision.run(scratch, _with_ours(_with_tables(options), Recorder()), _asked())
     else:
         with look(url) as connection:
             _run_on(connection, options)
@@ -63,12 +68,13 @@ def _write_head_file(path: str, hook: dict[str, Any]) -> None:
 
 def _is_for_files_only() -> bool:
     """What `revision_environment` runs env.py for: files are written, or listed, without a server."""
-    options: Options = vars(context)["_proxy"].context_opts
-    if "template_args" in options:  # `revision`, `merge`, `check`
+    options = _asked()
+    if _writes():
+        from .write import revision
+
         hook: Any = {"_hook_name": HEAD_FILE, "type": HEAD_FILE, "script": context.script}
         context.script.hooks.append(hook)
-        revision = options.get("revision_context")
-        return not (options["as_sql"] or (revision and revision.command_args["autogenerate"]))
+        return not revision.compares(options)
     typed = context.config.cmd_opts
     if not typed or typed.cmd[0] is not history:
         return False
@@ -198,6 +204,17 @@ def _changes() -> bool:
     except KeyError:
         return False
     return True
+
+
+def _writes() -> bool:
+    """Whether a file is written, or would be: `revision`, `merge`, `check`."""
+    return "template_args" in _asked()
+
+
+def _asked() -> Options:
+    """What the command tells env.py."""
+    options: Options = vars(context)["_proxy"].context_opts
+    return options
 
 
 def _patience(settings: Settings) -> migrate.Patience:

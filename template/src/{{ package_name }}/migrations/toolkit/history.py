@@ -133,7 +133,7 @@ def last_of_each(connection: sa.Connection) -> dict[str, sa.Row[Any]]:
 
 
 def digest(path: str) -> str:
-    """Of what the file does: format, comments, its place in the history and `loses` do not count.
+    """Of what the file does: format, comments, its place in the history, `loses` and `risks` do not count.
 
     Neither the text nor its tokens would do, which a formatter changes, nor `ast.dump`, which is
     another one in each Python.
@@ -143,7 +143,7 @@ def digest(path: str) -> str:
 
 
 #: What a migration says of itself, and does not do.
-DECLARATIONS = {"down_revision", "branch_labels", "depends_on", "loses", "replaces"}
+DECLARATIONS = {"down_revision", "branch_labels", "depends_on", "loses", "replaces", "risks"}
 
 
 def _shape(node: Any) -> Any:

@@ -51,6 +51,17 @@ def line(command: str, target: str, *, lose: Iterable[str] = ()) -> str:
     return shlex.join([*words, *(word for name in lose for word in ("--lose", name))])
 
 
+def again(*arguments: str) -> str:
+    """The command that writes a migration, with more of `-x`."""
+    options = context.config.cmd_opts
+    is_plain = options is not None and hasattr(options, "config")
+    words = ["alembic"] if is_plain else [DISTRIBUTION, "db"]
+    for each in (*context.get_x_argument(), *arguments):
+        words += ["-x", each]
+    message = getattr(options, "message", None) or "..."
+    return shlex.join([*words, "revision", "--autogenerate", "-m", message])
+
+
 def _is_plain_alembic() -> bool:
     options = context.config.cmd_opts
     return options is not None and not hasattr(options, "lock_wait")

@@ -7,13 +7,13 @@ from typing import Any
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 from sqlalchemy.exc import DBAPIError
 
 from ... import DISTRIBUTION
 from ...driver import reason
 from . import history
-from .config import migration_url
+from .config import migration_url, scratch_url
 from .connection import look
 from .scripts import read_scripts
 from .status import State, Status, applied_by, listed, moment
@@ -32,29 +32,50 @@ MEANINGS: dict[State, str] = {
 GOOD: set[State] = {"current", "ahead"}
 
 
-def status(config: Config, json: bool = False) -> None:
+def status(config: Config, json: bool = False, drift: bool = False) -> None:
     """Compare the database with the migrations of this release."""
     script = read_scripts(config)
     try:
         with look(migration_url(config)) as connection:
             found = find_status(connection, script, read_files=True)
             rows = history.last_of_each(connection)
+            changed = _drift(config, connection, found) if drift else None
     except DBAPIError as error:
         raise CommandError(f"The database does not tell where it is: {reason(error)}.") from None
-    report = Report(found, script, rows)
+    report = Report(found, script, rows, changed)
     text = json_module.dumps(report.facts(), indent=2) if json else "\n".join(report.lines())
     config.print_stdout("%s", text)
-    if found.state not in GOOD:
+    if changed or found.state not in GOOD:
         raise SystemExit(1)
 
 
+def _drift(config: Config, connection: Connection, found: Status) -> list[str]:
+    """Where a migration is missing or half done, there is nothing to compare with."""
+    if found.unknown or found.unfinished or found.tables:
+        raise CommandError(
+            f"The database is {found.state}: {MEANINGS[found.state]}. What its migrations make"
+            f" cannot be told; see `{DISTRIBUTION} db status`."
+        )
+    from .write.drift import drift  # Production needs none of it.
+
+    ignores_others = "other-tables=ignore" in (getattr(config.cmd_opts, "x", None) or ())
+    return drift(scratch_url(config), connection, found.database, ignores_others=ignores_others)
+
+
 class Report:
-    def __init__(self, found: Status, script: ScriptDirectory, rows: dict[str, Row[Any]]) -> None:
+    def __init__(
+        self,
+        found: Status,
+        script: ScriptDirectory,
+        rows: dict[str, Row[Any]],
+        drift: list[str] | None = None,
+    ) -> None:
         self._found = found
         self._rows = rows
         from .write.adopt import to_adopt  # not needed to migrate
 
         self._script = script
+        self._drift = drift
         self._scripts = {each.revision: each for each in script.walk_revisions()}
         self._to_adopt = list(to_adopt(script).values())
         self._skipped = self._find_skipped()
@@ -86,6 +107,7 @@ class Report:
             ],
             "tables": found.tables,
             "to_adopt": [path.name for path in self._to_adopt],
+            **({} if self._drift is None else {"drift": self._drift}),
         }
 
     def _origin(self, revision: str) -> dict[str, Any]:
@@ -110,6 +132,8 @@ class Report:
         yield from _aligned("Skipped", self._titles(self._skipped))
         yield from _aligned("Edited", [self._scripts[each].path for each in found.edited])
         yield from _aligned("Tables", [listed(found.tables)] if found.tables else [])
+        if self._drift is not None:
+            yield from _aligned("Drift", self._drift or ["none: it is what its migrations make"])
         yield from _aligned("To adopt", [path.name for path in self._to_adopt])
         yield from _aligned("Next", list(self._next()))
 
@@ -142,6 +166,8 @@ class Report:
         elif found.state == "unmanaged":
             yield f"{db} baseline, if the tables are this service's"
             yield f"{db} -x other-tables=ignore upgrade, if they are somebody else's"
+        elif self._drift:
+            yield "undo by hand what was done by hand, or write a migration that does it"
         if self._to_adopt:
             yield f"{db} adopt, in the project: an update of the template has brought migrations"
 

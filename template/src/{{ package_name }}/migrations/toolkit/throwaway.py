@@ -1,6 +1,6 @@
 """A database for a moment, on the same server: what the migrations make, to look at or compare."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,7 +39,7 @@ def throw_away_database(url: URL) -> Iterator[URL]:
             raise CommandError(
                 "To compare with, the migrations are run in a throw-away database on the same"
                 f" server, and this user may not make one ({driver.reason(error)}). Let an"
-                f" administrator run `{how}`, or set DATABASE_MIGRATION_URL to a user who may."
+                f" administrator run `{how}`, or set DATABASE_SCRATCH_URL to a user who may."
             ) from None
         try:
             yield elsewhere
@@ -55,13 +55,25 @@ def make_alike(elsewhere: URL, connection: Connection) -> None:
         other.commit()
 
 
-def migrate(elsewhere: URL, *, each: Callable[..., None] | None = None) -> None:
-    """From base to the heads; each is called as `on_version_apply`, after every migration."""
+def migrate(
+    elsewhere: URL,
+    revisions: Sequence[str] = ("heads",),
+    *,
+    each: Callable[..., None] | None = None,
+) -> None:
+    """From base to there; each is called as `on_version_apply`, after every migration."""
     config = alembic_config(elsewhere)
     config.attributes["on_version_apply"] = each
+    with explained():
+        for revision in revisions:
+            command.upgrade(config, revision)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
     try:
-        command.upgrade(config, "heads")
-    except CommandError as error:
+        yield
+    except (CommandError, DBAPIError) as error:
         raise CommandError(
             f"The migrations cannot be run in a throw-away database: {_reason(error)}"
         ) from None
@@ -82,9 +94,9 @@ def run_step(config: Config, scripts: ScriptDirectory, script: Script, way: Way)
         connection.rollback()
 
 
-def _reason(error: CommandError) -> str:
+def _reason(error: Exception) -> str:
     """Without what is said of the state that the database is in: it is gone."""
-    cause = error.__cause__
+    cause = error if isinstance(error, DBAPIError) else error.__cause__
     if isinstance(cause, DBAPIError):
         return f"`{shorten(cause.statement or '', 200)}` failed: {driver.reason(cause)}."
     return str(error)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 
 from .... import driver
-from ..config import alembic_config, migration_url
+from ..config import alembic_config, migration_url, scratch_url
 from ..connection import LENGTH, connect, look
 from ..scripts import read_scripts
 from ..throwaway import make_alike, run_step, throw_away_database
@@ -168,9 +168,8 @@ class Reviewer:
 @contextmanager
 def _throw_away_connection(config: Config) -> Iterator[Connection]:
     """To a database without tables, like that of the settings, if there is one already."""
-    url = migration_url(config)
-    with throw_away_database(url) as elsewhere:
-        with suppress(CommandError), look(url) as live:
+    with throw_away_database(scratch_url(config)) as elsewhere:
+        with suppress(CommandError), look(migration_url(config)) as live:
             make_alike(elsewhere, live)
         with connect(driver.create_migration_engine(elsewhere)) as connection:
             yield connection

@@ -36,7 +36,8 @@ class Walk:
             except FailedError as error:
                 yield f"{name}: {error}"
                 return  # What comes after builds upon it.
-            yield from (f"{name}: {sentence}" for sentence in _undeclared(script, lost))
+            found = (*_undeclared(script, lost), *_unanswered(script))
+            yield from (f"{name}: {sentence}" for sentence in found)
         with self._connection.begin():
             self._filler.fill()  # Now, not when the next migration comes, its author knows the table.
 
@@ -75,3 +76,11 @@ def _undeclared(script: Script, lost: Mapping[str, str]) -> Iterator[str]:
             yield f"it gives no reason for the loss of {what}"
         if not any(what in {each, each.partition(".")[0]} for each in lost):
             yield f"it says that it loses {what}, and does not: take that out of `loses`"
+
+
+def _unanswered(script: Script) -> Iterator[str]:
+    """Autogenerate leaves the reasons empty, for somebody to think of."""
+    risks: Mapping[str, str] = getattr(script.module, "risks", {})
+    for what, reason in risks.items():
+        if not reason.strip():
+            yield f"it does not say why the risk for {what} may be taken: write that into `risks`"

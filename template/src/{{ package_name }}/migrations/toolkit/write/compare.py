@@ -1,0 +1,123 @@
+"""What the models would make beside what the migrations make: two databases, in the server's words.
+
+Alembic compares a database with Python, and passes over what each spells in its own way: the text
+of a CHECK, the values of an enum, a computed expression, the condition of an index, a collation.
+"""
+
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.runtime.environment import NameFilterParentNames, NameFilterType
+from sqlalchemy import URL, Column, Connection, Constraint, Index, MetaData, Table
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import SchemaItem
+
+from ....driver import reason
+from ..apply.snapshot import Facts, Thing, snapshot
+from ..connection import look
+from ..throwaway import make_alike, throw_away_database
+
+logger = logging.getLogger(__name__)
+
+#: What models can say; a view or a trigger is the migrations' own affair.
+KINDS = {"table", "column", "primary key", "check", "exclusion", "type"}
+#: And of these Alembic asks env.py whether they are to be compared.
+FILTERED: dict[str, NameFilterType] = {
+    "table": "table",
+    "column": "column",
+    "unique constraint": "unique_constraint",
+    "foreign key": "foreign_key_constraint",
+    "check": "check_constraint",
+    "index": "index",
+}
+KINDS |= FILTERED.keys()
+#: A table that was renamed keeps the name of its counter.
+COUNTER = re.compile(r"nextval\('[^']+'::regclass\)")
+
+
+def made_from_models(scratch: URL, tables: Sequence[MetaData], migrated: Connection) -> Facts:
+    """Nothing, where they need what only the migrations make, such as a function."""
+    with throw_away_database(scratch) as url:
+        make_alike(url, migrated)
+        migrated.rollback()
+        with look(url) as connection:
+            connection.execution_options(read_only=False)
+            try:
+                for each in tables:
+                    each.create_all(connection)
+            except DBAPIError as error:
+                logger.warning(
+                    "Texts of CHECKs and the like are not compared, because the tables of the"
+                    " models cannot be made by themselves: %s.",
+                    reason(error),
+                )
+                return {}
+            connection.commit()
+            return facts(connection)
+
+
+def facts(connection: Connection) -> Facts:
+    """A primary key goes without its name, which no model has to know."""
+    found = {}
+    for thing, text in snapshot(connection).items():
+        if thing.kind in KINDS:
+            nameless = thing._replace(name="") if thing.kind == "primary key" else thing
+            found[nameless] = COUNTER.sub("nextval()", text)
+    return found
+
+
+class Judge:
+    """Whether a difference counts: Alembic finds itself what only one side has."""
+
+    def __init__(self, context: AutogenContext) -> None:
+        self._context = context
+        self._tables = {table.name: table for table in context.sorted_tables}
+
+    def unlike(self, found: Facts, wanted: Facts) -> list[Thing]:
+        common = _tables(found) & _tables(wanted)
+        return sorted(
+            thing
+            for thing in wanted
+            if found.get(thing) != wanted[thing]
+            and (thing in found or self._is_missed_by_alembic(thing, common))
+            and self._is_compared(thing)
+        )
+
+    def _is_missed_by_alembic(self, thing: Thing, common: set[str]) -> bool:
+        return thing.kind in {"primary key", "check"} and thing.table in common
+
+    def _is_compared(self, thing: Thing) -> bool:
+        """By `include_name` and `include_object` of env.py."""
+        name = thing.table or thing.name
+        if thing.kind == "type":
+            return True
+        table = self._tables.get(name)
+        if table is None or not self._is_included(table, name, "table"):
+            return False
+        item = _item(table, thing)
+        kind = FILTERED.get(thing.kind)
+        return item is None or not kind or self._is_included(item, thing.name, kind, name)
+
+    def _is_included(
+        self, item: SchemaItem, name: str, kind: NameFilterType, table: str | None = None
+    ) -> bool:
+        parents: NameFilterParentNames = {"schema_name": None}
+        if table:
+            parents["table_name"] = table
+        return self._context.run_name_filters(
+            name, kind, parents
+        ) and self._context.run_object_filters(item, name, kind, False, None)
+
+
+def _item(table: Table, thing: Thing) -> Column[Any] | Constraint | Index | None:
+    if thing.kind == "column":
+        return table.columns.get(thing.name)
+    items: list[Constraint | Index] = [*table.constraints, *table.indexes]
+    return next((item for item in items if item.name == thing.name), None)
+
+
+def _tables(facts: Facts) -> set[str]:
+    return {thing.name for thing in facts if thing.kind == "table"}

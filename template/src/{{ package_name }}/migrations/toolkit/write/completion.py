@@ -1,0 +1,168 @@
+"""What Alembic does not write of a difference, written where it is simple."""
+
+import re
+from typing import Any
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import (
+    AddColumnOp,
+    AddConstraintOp,
+    AlterColumnOp,
+    CreateCheckConstraintOp,
+    CreateIndexOp,
+    DropColumnOp,
+    DropConstraintOp,
+    DropIndexOp,
+    ExecuteSQLOp,
+    MigrateOperation,
+    ModifyTableOps,
+)
+from alembic.util.sqla_compat import _is_type_bound
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Connection,
+    Constraint,
+    Index,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    text,
+)
+from sqlalchemy.sql.naming import conv
+
+from ..apply.snapshot import Thing
+from .parts import Part, in_table
+
+EXPRESSION = re.compile(r"GENERATED ALWAYS AS \((.*)\)[^)]*$")
+VALUES = re.compile(r"'((?:[^']|'')*)'")
+
+
+class Completion:
+    """By what the database has, and what the models say."""
+
+    def __init__(self, connection: Connection, tables: dict[str, Table]) -> None:
+        self._connection = connection
+        self._models = tables
+        self._reflected: dict[str, Table] = {}
+
+    def part(self, thing: Thing, found: str | None, wanted: str) -> Part | None:
+        if thing.kind == "type":
+            return _more_values(thing.name, found or "", wanted)
+        if thing.table not in self._models:
+            return None
+        old, new = self._reflect(thing.table), self._models[thing.table]
+        match thing.kind:
+            case "column":
+                return _column(old.columns[thing.name], new.columns[thing.name], found or "")
+            case "primary key":
+                return _constraint(thing.table, old.primary_key, new.primary_key)
+            case "index":
+                return _index(old, new, thing.name)
+            case "check" | "unique constraint" | "foreign key" | "exclusion":
+                return _constraint(thing.table, _named(old, thing.name), _named(new, thing.name))
+        return None
+
+    def _reflect(self, name: str) -> Table:
+        """Its names are whole: no naming convention is to complete them."""
+        if name not in self._reflected:
+            table = Table(name, MetaData(), autoload_with=self._connection)
+            items: list[Constraint | Index] = [*table.constraints, *table.indexes]
+            for item in items:
+                item.name = conv(str(item.name)) if item.name else None
+            self._reflected[name] = table
+        return self._reflected[name]
+
+
+def _named(table: Table, name: str) -> Constraint | None:
+    return next((each for each in table.constraints if each.name == name), None)
+
+
+def _constraint(table: str, old: Constraint | None, new: Constraint | None) -> Part | None:
+    """MySQL knows no names of primary keys; there is one, so any will do."""
+    if new is None:
+        return None
+    operations: list[MigrateOperation] = []
+    if old is not None and not _is_empty_key(old):
+        old.name = old.name or new.name
+        operations.append(DropConstraintOp.from_constraint(old))
+    operations.append(AddConstraintOp.from_constraint(new))
+    return in_table(table, *operations)
+
+
+def _is_empty_key(constraint: Constraint) -> bool:
+    return isinstance(constraint, PrimaryKeyConstraint) and not constraint.columns
+
+
+def _index(old: Table, new: Table, name: str) -> Part | None:
+    before = next((each for each in old.indexes if each.name == name), None)
+    after = next((each for each in new.indexes if each.name == name), None)
+    if before is None or after is None:
+        return None
+    return in_table(old.name, DropIndexOp.from_index(before), CreateIndexOp.from_index(after))
+
+
+def _column(old: Column[Any], new: Column[Any], found: str) -> Part | None:
+    table = old.table.name
+    if old.computed is not None and new.computed is not None:
+        expression = EXPRESSION.search(found)
+        if expression:  # SQLAlchemy 2.1.9 does not read it right from SQLite.
+            old.computed.sqltext = text(expression[1])
+        return in_table(
+            table,
+            DropColumnOp.from_column_and_tablename(None, table, old),
+            AddColumnOp.from_column_and_tablename(None, table, new),
+        )
+    if getattr(old.type, "collation", None) != getattr(new.type, "collation", None):
+        change = AlterColumnOp(
+            table,
+            old.name,
+            existing_type=old.type,
+            existing_nullable=old.nullable,
+            existing_server_default=old.server_default or False,
+            existing_comment=old.comment,
+            modify_type=new.type,
+        )
+        return in_table(table, change)
+    return None
+
+
+def _more_values(name: str, found: str, wanted: str) -> Part | None:
+    """PostgreSQL can add values to a type, and take none away: there is no way back."""
+    old, new = VALUES.findall(found), VALUES.findall(wanted)
+    if not found.startswith("ENUM") or [value for value in new if value in old] != old:
+        return None
+    part = Part()
+    for at, value in enumerate(new):
+        if value not in old:
+            place = f" AFTER '{new[at - 1]}'" if at else f" BEFORE '{new[1]}'"
+            statement = f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS '{value}'{place}"
+            part.up.append(ExecuteSQLOp(statement))
+    return part
+
+
+def without_doubled_checks(
+    operations: list[MigrateOperation], ctx: AutogenContext
+) -> list[MigrateOperation]:
+    """A column of Enum or Boolean brings its CHECK along, which Alembic 1.20.1 adds once more."""
+    for each in operations:
+        if isinstance(each, ModifyTableOps):
+            brought = _brought(each, ctx.table_key_to_table.get(each.table_name))
+            each.ops = [
+                change
+                for change in each.ops
+                if not isinstance(change, CreateCheckConstraintOp)
+                or str(change.constraint_name) not in brought
+            ]
+    return operations
+
+
+def _brought(changes: ModifyTableOps, table: Table | None) -> set[str]:
+    added = {change.column.name for change in changes.ops if isinstance(change, AddColumnOp)}
+    return {
+        str(constraint.name)
+        for constraint in (() if table is None else table.constraints)
+        if isinstance(constraint, CheckConstraint)
+        and _is_type_bound(constraint)
+        and added.intersection(constraint.columns.keys())
+    }

@@ -1,0 +1,24 @@
+"""Whether a database is what its migrations make, or somebody has changed it by hand."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import URL, Connection
+
+from ..apply.snapshot import differences, others, snapshot, without
+from ..connection import look
+from ..throwaway import make_alike, migrate, throw_away_database
+
+
+def drift(
+    scratch: URL, connection: Connection, revisions: Sequence[str], *, ignores_others: bool
+) -> list[str]:
+    """A line for each difference from a throw-away database at the same revisions."""
+    found = snapshot(connection)
+    with throw_away_database(scratch) as elsewhere:
+        make_alike(elsewhere, connection)
+        connection.rollback()
+        migrate(elsewhere, revisions)
+        with look(elsewhere) as other:
+            wanted = snapshot(other)
+    surplus = others(found, wanted) if ignores_others else set()
+    return list(differences(without(found, surplus), wanted))

@@ -1,0 +1,77 @@
+"""The operations of a new migration, with their way back, and what they do to a database."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from typing import cast
+
+from alembic.operations import Operations
+from alembic.operations.ops import MigrateOperation, MigrationScript, ModifyTableOps, UpgradeOps
+from alembic.runtime.migration import MigrationContext
+from alembic.util import CommandError
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from ....driver import TRANSACTIONAL_DDL, reason
+
+Run = Callable[[], object]
+
+
+@dataclass
+class Part:
+    up: list[MigrateOperation] = field(default_factory=list)
+    down: list[MigrateOperation] = field(default_factory=list)
+
+
+def reversible(operations: UpgradeOps) -> Part:
+    return Part(operations.ops, operations.reverse().ops)
+
+
+def in_table(table: str, *operations: MigrateOperation) -> Part:
+    """Each must know its way back."""
+    return reversible(UpgradeOps([ModifyTableOps(table, operations)]))
+
+
+def put_together(script: MigrationScript, parts: Iterable[Part]) -> None:
+    parts = list(parts)
+    script.upgrade_ops_list[-1].ops = [each for part in parts for each in part.up]
+    script.downgrade_ops_list[-1].ops = [each for part in reversed(parts) for each in part.down]
+
+
+class Trial:
+    """Does to the throw-away database what the migration will do."""
+
+    def __init__(self, context: MigrationContext) -> None:
+        self._operations = Operations(context)
+        self._is_batch = bool(context.opts["render_as_batch"])
+        self._connection = cast(Connection, context.connection)
+
+    def run(self, part: Part) -> list[str]:
+        """What the database refuses, which is left out."""
+        return [refused for each in self._runs(part) if (refused := self._try(each))]
+
+    def _runs(self, part: Part) -> Iterator[Run]:
+        for each in part.up:
+            if not isinstance(each, ModifyTableOps):
+                yield partial(self._operations.invoke, each)
+            elif self._is_batch:
+                yield partial(self._run_batch, each)
+            else:
+                yield from (partial(self._operations.invoke, change) for change in each.ops)
+
+    def _run_batch(self, table: ModifyTableOps) -> None:
+        with self._operations.batch_alter_table(table.table_name) as batch:
+            for change in table.ops:
+                batch.invoke(change)
+
+    def _try(self, run: Run) -> str | None:
+        try:
+            # Where a change of a table commits, a savepoint would be gone.
+            with self._connection.begin_nested() if TRANSACTIONAL_DDL else nullcontext():
+                run()
+        except DBAPIError as error:
+            return reason(error)
+        except (SQLAlchemyError, CommandError, ValueError, NotImplementedError) as error:
+            return str(error)
+        return None

@@ -1,0 +1,152 @@
+"""What goes and what comes of the same type may be one thing with a new name: that is asked.
+
+To drop the one and to add the other would lose what is in it.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from alembic.operations.ops import (
+    AddColumnOp,
+    AlterColumnOp,
+    CreateTableOp,
+    DropColumnOp,
+    DropTableOp,
+    ModifyTableOps,
+    RenameTableOp,
+    UpgradeOps,
+)
+from alembic.runtime.migration import MigrationContext
+from alembic.util import CommandError
+from sqlalchemy import Column, Table
+
+from ..invocation import again, given
+from .parts import Part
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """`users.fullname` and `name`, or of tables `users` and `people`."""
+
+    old: str
+    new: str
+    is_alike: bool
+    part: Part
+
+    @property
+    def place(self) -> str:
+        table, dot, _ = self.old.rpartition(".")
+        return f"{table}{dot}{self.new}"
+
+    def excludes(self, other: "Candidate") -> bool:
+        return self.old == other.old or self.place == other.place
+
+
+class Renames:
+    """As `-x rename=users.fullname:name` says, or somebody at a terminal."""
+
+    def __init__(self, context: MigrationContext) -> None:
+        self._impl = context.impl
+        self._has_none = bool(given("no-rename"))
+        self._said = [_said(text) for text in given("rename")]
+
+    def settle(self, find: Callable[[], UpgradeOps], run: Callable[[Part], None]) -> list[Part]:
+        """Tables first, so that their columns can be compared; `find` compares again."""
+        parts = []
+        for look in (self._tables, self._columns):
+            for chosen in self._choose(list(look(find())), look == self._columns):
+                run(chosen.part)
+                parts.append(chosen.part)
+        return parts
+
+    def _choose(self, candidates: Sequence[Candidate], of_columns: bool) -> list[Candidate]:
+        said = [names for names in self._said if ("." in names[0]) is of_columns]
+        known = {(each.old, each.new): each for each in candidates}
+        for old, new in said:
+            if (old, new) not in known:
+                raise CommandError(_wrong(old, new, candidates))
+        chosen = [known[names] for names in said]
+        for candidate in candidates:
+            if candidate.is_alike and not any(map(candidate.excludes, chosen)):
+                rivals = [each for each in candidates if each.excludes(candidate)]
+                if self._is_renamed(candidate, rivals):
+                    chosen.append(candidate)
+        return chosen
+
+    def _is_renamed(self, candidate: Candidate, rivals: Sequence[Candidate]) -> bool:
+        if self._has_none:
+            return False
+        if sys.stdin.isatty():
+            with suppress(EOFError):
+                answer = input(f"Was {candidate.old} renamed to {candidate.new}? [y/N] ")
+                return answer.strip().lower() in {"y", "yes"}
+        ways = " or ".join(
+            f"`{again(f'rename={each.old}:{each.new}')}`" for each in rivals if each.is_alike
+        )
+        raise CommandError(
+            f"{candidate.old} goes, and {candidate.place} of the same type comes: was it renamed?"
+            f" Nothing was written. If so: {ways}. If not, and what is in it is to be lost:"
+            f" `{again('no-rename')}`."
+        )
+
+    def _tables(self, found: UpgradeOps) -> Iterator[Candidate]:
+        gone = [each for each in found.ops if isinstance(each, DropTableOp)]
+        new = [each for each in found.ops if isinstance(each, CreateTableOp)]
+        for drop in gone:
+            for create in new:
+                is_alike = self._are_alike(drop.to_table(), create.to_table())
+                part = Part(
+                    [RenameTableOp(drop.table_name, create.table_name)],
+                    [RenameTableOp(create.table_name, drop.table_name)],
+                )
+                yield Candidate(drop.table_name, create.table_name, is_alike, part)
+
+    def _columns(self, found: UpgradeOps) -> Iterator[Candidate]:
+        for table in found.ops:
+            if isinstance(table, ModifyTableOps):
+                gone = [each for each in table.ops if isinstance(each, DropColumnOp)]
+                new = [each for each in table.ops if isinstance(each, AddColumnOp)]
+                for drop in gone:
+                    for add in new:
+                        yield self._column(table.table_name, drop.to_column(), add.column)
+
+    def _column(self, table: str, old: Column[Any], new: Column[Any]) -> Candidate:
+        is_alike = self._is_of_type(old, new)
+        kept: dict[str, Any] = {
+            # In the words of the model, which are fewer.
+            "existing_type": new.type if is_alike else old.type,
+            "existing_nullable": old.nullable,
+            "existing_server_default": old.server_default or False,
+            "existing_comment": old.comment,
+        }
+        up = AlterColumnOp(table, old.name, modify_name=new.name, **kept)
+        down = AlterColumnOp(table, new.name, modify_name=old.name, **kept)
+        part = Part([ModifyTableOps(table, [up])], [ModifyTableOps(table, [down])])
+        return Candidate(f"{table}.{old.name}", new.name, is_alike, part)
+
+    def _are_alike(self, old: Table, new: Table) -> bool:
+        return old.columns.keys() == new.columns.keys() and all(
+            self._is_of_type(column, new.columns[column.name]) for column in old.columns
+        )
+
+    def _is_of_type(self, old: Column[Any], new: Column[Any]) -> bool:
+        return not self._impl.compare_type(old, new)
+
+
+def _wrong(old: str, new: str, candidates: Sequence[Candidate]) -> str:
+    known = [f"{each.old}:{each.new}" for each in candidates]
+    what = f"What could have been renamed: {', '.join(known)}" if known else "Nothing was renamed"
+    return f"-x rename={old}:{new} is not what has changed. {what}. Nothing was written."
+
+
+def _said(text: str) -> tuple[str, str]:
+    old, colon, new = text.partition(":")
+    if not (old and colon and new) or "." in new:
+        raise CommandError(
+            f"-x rename={text}: say `-x rename=users.fullname:name` for a column, and `-x"
+            " rename=users:people` for a table."
+        )
+    return old, new

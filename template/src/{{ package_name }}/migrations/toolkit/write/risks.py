@@ -1,0 +1,94 @@
+"""What a migration loses, and where it may fail on rows: said, and written into its file to answer.
+
+    loses = {"users.nickname": "shown nowhere since May"}
+    risks = {"users.age": "filled above, from the date of birth"}
+
+Autogenerate leaves the reasons empty, and the project's tests refuse an empty one.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import fill, indent
+from typing import Any
+
+from alembic.operations.ops import (
+    AddColumnOp,
+    AlterColumnOp,
+    DropColumnOp,
+    DropTableOp,
+    MigrateOperation,
+    MigrationScript,
+    ModifyTableOps,
+)
+from sqlalchemy import Column
+
+from .casts import can_cast
+
+ROWS = "Dropped with its rows"
+VALUES = "Dropped with its values"
+NO_WAY_BACK = (
+    "Dropped with its values; and where there are rows, downgrade() needs a default for it"
+)
+NOT_NULL = (
+    "NOT NULL without a default fails where there are rows: give it a server_default, or add it as"
+    " nullable, fill it, and change that then"
+)
+NULLS = "NOT NULL from now on, which fails where there are NULLs: fill them before"
+CAST = "From {} to {}, which fails or changes values: convert them explicitly"
+
+Found = dict[str, str]
+
+
+def losses(operations: Sequence[MigrateOperation]) -> Found:
+    found = {}
+    for each in operations:
+        if isinstance(each, DropTableOp):
+            found[each.table_name] = ROWS
+        elif isinstance(each, ModifyTableOps):
+            for change in each.ops:
+                if isinstance(change, DropColumnOp):
+                    has_way_back = not _lacks_values(change.to_column())
+                    name = f"{each.table_name}.{change.column_name}"
+                    found[name] = VALUES if has_way_back else NO_WAY_BACK
+    return found
+
+
+def risks(operations: Sequence[MigrateOperation]) -> Found:
+    changes = [
+        change for each in operations if isinstance(each, ModifyTableOps) for change in each.ops
+    ]
+    return dict(_risks(changes))
+
+
+def _risks(changes: Sequence[MigrateOperation]) -> Iterator[tuple[str, str]]:
+    for change in changes:
+        if isinstance(change, AddColumnOp):
+            if _lacks_values(change.column):
+                yield f"{change.table_name}.{change.column.name}", NOT_NULL
+        elif isinstance(change, AlterColumnOp):
+            name = f"{change.table_name}.{change.column_name}"
+            if not can_cast(change):
+                yield name, CAST.format(change.existing_type, change.modify_type)
+            elif change.modify_nullable is False:
+                yield name, NULLS
+
+
+def _lacks_values(column: Column[Any]) -> bool:
+    is_given = column.server_default or column.computed or column.identity
+    return not column.nullable and not is_given
+
+
+def declare(script: MigrationScript, lost: Found, risky: Found, left: Iterable[str]) -> None:
+    """Among the imports, where each project's script.py.mako lets something be written."""
+    # They are sorted: what begins with # comes first, and a name after `import`.
+    remarks = [f"# Write this yourself: {line}." for line in left]
+    lines = [*_declaration("loses", lost), *_declaration("risks", risky)]
+    script.imports = {*script.imports, *remarks, *(["\n".join(lines)] if lines else [])}
+
+
+def _declaration(name: str, found: Found) -> Iterator[str]:
+    if found:
+        yield f"{name} = {{"
+        for what, why in found.items():
+            yield indent(fill(f"{why}.", 90), "    # ")
+            yield f'    "{what}": "",'
+        yield "}"

@@ -1,0 +1,470 @@
+"""Migrations that are written from a change of the models: complete, and nothing lost unsaid."""
+
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..apply.lab import Lab, Target
+from ..apply.launcher import Ended
+from ..apply.test_existing_database import ON_SERVERS, restricted
+
+pytestmark = pytest.mark.slow
+
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+Write = Callable[[Mapping[str, str]], None]
+
+HEADER = "import sqlalchemy as sa\n\nfrom ..database import Base\n"
+KEY = "sa.Column('id', sa.Integer, primary_key=True)"
+COLLATIONS = {
+    "sqlite": "NOCASE",
+    "postgresql": "C",
+    "mysql": "utf8mb4_bin",
+    "mariadb": "utf8mb4_bin",
+}
+HISTORY = Path(__file__).with_name("history.py")
+STATUS = "sa.Column('status', sa.Enum({}, name='status', native_enum=False, create_constraint=True, length=9))"
+WHERE = "postgresql_where=sa.text('age > {0}'), sqlite_where=sa.text('age > {0}')"
+
+
+@dataclass
+class Step:
+    """A change of one part of the tables, and what it leads to."""
+
+    message: str
+    part: str
+    new: str | None
+    written: str
+    #: What Alembic does not see by itself, and `check` says.
+    missed: str = ""
+    said: str = ""
+    rename: str = ""
+    databases: tuple[str, ...] = ("sqlite", "postgresql", "mysql", "mariadb")
+
+
+TABLES = {"tags", "labels", "people", "persons"}
+#: Parts are columns and constraints of the table `users`; or a table of their own.
+STEPS = [
+    Step(
+        "create users", "name", "sa.Column('name', sa.String(50), nullable=False)", "create_table"
+    ),
+    Step("add their age", "age", "sa.Column('age', sa.Integer)", "add_column"),
+    Step(
+        "rename the name",
+        "name",
+        "sa.Column('fullname', sa.String(50), nullable=False)",
+        'new_column_name="fullname"',
+        rename="users.name:fullname",
+    ),
+    Step("limit the age", "ck", "sa.CheckConstraint('age > -5', name='age')", "create_check"),
+    Step(
+        "limit the age less",
+        "ck",
+        "sa.CheckConstraint('age > -6', name='age')",
+        "create_check_constraint",
+        missed="check ck_users_age of users is ",
+    ),
+    Step("add a status", "status", STATUS.format("'on', 'off'"), "Enum"),
+    Step(
+        "add a third status",
+        "status",
+        STATUS.format("'on', 'off', 'new'"),
+        "'new'",
+        missed="check ck_users_status of users is ",
+    ),
+    Step("add a mood", "mood", "sa.Column('mood', sa.Enum('sad', 'glad', name='mood'))", "Enum"),
+    Step(
+        "add another mood",
+        "mood",
+        "sa.Column('mood', sa.Enum('sad', 'mad', 'glad', name='mood'))",
+        "ALTER TYPE mood ADD VALUE IF NOT EXISTS 'mad' AFTER 'sad'",
+        missed="type mood is ENUM ('sad', 'glad'), and should be ",
+        databases=("postgresql",),
+    ),
+    Step(
+        "compute the age next year",
+        "next",
+        "sa.Column('next', sa.Integer, sa.Computed('age + 1', persisted=True))",
+        'sa.Computed("age + 1"',
+    ),
+    Step(
+        "compute the age after that",
+        "next",
+        "sa.Column('next', sa.Integer, sa.Computed('age + 2', persisted=True))",
+        'sa.Computed("age + 2"',
+        missed="column users.next is ",
+        said="users.next: Dropped with its values",
+    ),
+    Step("find the old", "ix", f"sa.Index('ix_old', 'age', {WHERE.format(60)})", "create_index"),
+    Step(
+        "find the older",
+        "ix",
+        f"sa.Index('ix_old', 'age', {WHERE.format(70)})",
+        'sa.text("age > 70")',
+        missed="index ix_old of users is ",
+        databases=("sqlite", "postgresql"),
+    ),
+    Step(
+        "create tags",
+        "tags",
+        "sa.Column('a', sa.String(20), primary_key=True), sa.Column('b', sa.String(20),"
+        " nullable=False), sa.Index(None, 'b')",
+        "create_table",
+    ),
+    Step(
+        "have more tags",
+        "tags",
+        "sa.Column('a', sa.String(20), primary_key=True), sa.Column('b', sa.String(20),"
+        " primary_key=True), sa.Index(None, 'b')",
+        '["a", "b"]',
+        missed="primary key of tags is ",
+    ),
+    Step("rename the tags", "tags", None, 'rename_table("tags", "labels")', rename="tags:labels"),
+    Step("add a note", "note", "sa.Column('note', sa.String(20))", "add_column"),
+    Step(
+        "sort the notes by bytes",
+        "note",
+        "sa.Column('note', sa.String(20, collation='BINARY'))",
+        'collation="BINARY"',
+        missed="column users.note is ",
+        databases=("postgresql", "mysql", "mariadb"),
+    ),
+    Step(
+        "refer to another",
+        "friend",
+        "sa.Column('friend_id', sa.ForeignKey('users.id', ondelete='SET NULL'))",
+        "create_foreign_key",
+    ),
+    Step(
+        "give a default",
+        "age",
+        "sa.Column('age', sa.Integer, server_default=sa.text('7'))",
+        "server_default",
+    ),
+    Step("drop the note", "note", None, "drop_column", said="users.note: Dropped with its values"),
+    Step("drop the labels", "labels", None, "drop_table", said="labels: Dropped with its rows"),
+]
+
+
+@pytest.fixture
+def write(lab: Lab) -> Iterator[Write]:
+    """Writes the tables of a feature."""
+    folder = lab.project.package / "shop"
+    folder.mkdir()
+
+    def write(parts: Mapping[str, str]) -> None:
+        (folder / "models.py").write_text(HEADER + tables(parts))
+
+    yield write
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def unformatted(lab: Lab) -> Iterator[None]:
+    """Two processes less for each file."""
+    path = lab.project.path / "pyproject.toml"
+    text = path.read_text()
+    path.write_text(re.sub(r"\[\[tool\.alembic\.post_write_hooks]]\n(?:.+\n)+", "", text))
+    yield
+    path.write_text(text)
+
+
+def tables(parts: Mapping[str, str]) -> str:
+    found = {name: text for name, text in parts.items() if name in TABLES}
+    found["users"] = ", ".join([KEY, *(text for name, text in parts.items() if name not in TABLES)])
+    return "".join(f"sa.Table('{name}', Base.metadata, {text})\n" for name, text in found.items())
+
+
+def columns(**types: str) -> dict[str, str]:
+    return {name: f"sa.Column('{name}', {text})" for name, text in types.items()}
+
+
+def versions(lab: Lab) -> set[Path]:
+    return set((lab.project.package / "migrations" / "versions").glob("*.py"))
+
+
+def revision(target: Target, message: str, *x: str) -> tuple[Ended, str]:
+    """What was said, and the file; its reasons are filled in, so that it may be used."""
+    before = versions(target.lab)
+    arguments = [word for each in x for word in ("-x", each)]
+    ended = target.alembic(*arguments, "revision", "--autogenerate", "-m", message)
+    new = versions(target.lab) - before
+    assert len(new) == (ended.code == 0), ended.output
+    text = "".join(path.read_text() for path in new)
+    for path in new:
+        path.write_text(text.replace('": ""', '": "meant"'))
+    return ended, text
+
+
+@pytest.mark.usefixtures("unformatted")
+def test_a_long_history(lab: Lab, write: Write) -> None:
+    """After each step there is no difference: neither by the next command, nor in the tests."""
+    view = "op.execute('CREATE VIEW theirs AS SELECT 1 AS one')"
+    lab.write("r0", view, "op.execute('DROP VIEW theirs')")
+    first = lab.project.package / "migrations" / "versions" / "r0.py"
+    first.write_text(f'"""Show something of theirs"""\n{first.read_text()}')
+    steps = [step for step in STEPS if lab.database in step.databases]
+    with lab.fresh() as target:
+        target.execute("CREATE TABLE leftover (id INTEGER)")
+        answers = _make(target, steps)
+        texts = {path.stem.partition("_")[2].partition("_")[2]: path for path in versions(lab)}
+        for step, answer in zip(steps, answers, strict=True):
+            assert answer["error"] == "", step
+            assert answer["check"] == "", step
+            assert step.said in answer["said"], step
+            path = texts[step.message.replace(" ", "_")]
+            text = path.read_text()
+            written = step.written.replace("BINARY", COLLATIONS[lab.database])
+            assert written.replace('"', "'") in text.replace('"', "'"), text
+            assert ("loses = {" in text) is bool(step.said), text
+            path.write_text(text.replace('": ""', '": "meant"'))
+        assert target.tables() == {"leftover"}
+        write(_parts(lab, steps))
+        _test(lab, target.url)
+
+
+def _make(target: Target, steps: list[Step]) -> list[dict[str, str]]:
+    orders = [
+        {
+            "models": tables(_parts(target.lab, steps[: number + 1])),
+            "message": step.message,
+            "rename": step.rename,
+        }
+        for number, step in enumerate(steps)
+    ]
+    package = str(target.lab.project.answers["package_name"])
+    ended = _run(target, str(HISTORY), package, input=json.dumps(orders))
+    assert ended.returncode == 0, ended.stderr
+    answers: list[dict[str, str]] = json.loads(ended.stdout.splitlines()[-1])
+    return answers
+
+
+def _run(target: Target, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    project = target.lab.project
+    variables = {**os.environ, "DATABASE_URL": target.url, "RELEASE": "1"}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=project.path,
+        env={**variables, "PYTHONPATH": str(project.path / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
+
+
+def test_what_alembic_misses(lab: Lab, write: Write) -> None:
+    """All at once: the changes of the history that `check` must see, and Alembic does not."""
+    steps = [step for step in STEPS if lab.database in step.databases and step.new]
+    missed = [step for step in steps if step.missed]
+    with lab.fresh() as target:
+        write(_parts(lab, [step for step in steps if not step.missed]))
+        revision(target, "create everything")
+        write(_parts(lab, steps))
+        ended = target.db("check")
+        assert ended.code == 1
+        for step in missed:
+            assert step.missed in ended.output
+        assert len(ended.output.splitlines()) == len(missed) + 2
+
+
+def _parts(lab: Lab, steps: Sequence[Step]) -> dict[str, str]:
+    """What the steps lead to."""
+    parts: dict[str, str] = {}
+    for step in steps:
+        if step.rename and "." not in step.rename:
+            old, _, new = step.rename.partition(":")
+            parts[new] = parts.pop(old)
+        elif step.new is None:
+            del parts[step.part]
+        else:
+            parts[step.part] = step.new.replace("BINARY", COLLATIONS[lab.database])
+    return parts
+
+
+def _test(lab: Lab, url: str) -> None:
+    """The project's own tests of its migrations."""
+    names = "rows_survive or models_equal or head or says or does"
+    arguments = ["-m", "pytest", "-p", "no:cacheprovider", "tests/test_migrations.py", "-k", names]
+    ended = _run(Target(lab, url), *arguments)
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_what_is_dangerous(lab: Lab, write: Write) -> None:
+    """It is said, and the file asks for a reason."""
+    with lab.fresh() as target:
+        write(columns(nick="sa.String(20)", code="sa.String(20)", note="sa.Text"))
+        revision(target, "create users")
+        write(
+            columns(
+                nick="sa.String(20), nullable=False",
+                code="sa.Integer",
+                age="sa.Integer, nullable=False",
+                born="sa.Integer, nullable=False, server_default='0'",
+            )
+        )
+        ended, text = revision(target, "change everything")
+        assert ended.code == 0, ended.output
+        for what, how in {
+            "users.nick": "NOT NULL from now on",
+            "users.code": "From VARCHAR(20) to INTEGER",
+            "users.age": "NOT NULL without a default",
+            "users.note": "Dropped with its values",
+        }.items():
+            assert f"WARNING: {what}: {how}" in ended.output
+            assert re.search(rf'# {re.escape(how)}[^"]*"{what}": "",', text), text
+        assert "users.born" not in text
+        assert "refuses" not in ended.output.replace("The tests refuse", "")
+        assert target.db("check").code == 0
+    for command in (["check"], ["format", "--check"]):
+        words = [sys.executable, "-m", "ruff", *command, str(lab.project.package / "migrations")]
+        subprocess.run(words, cwd=lab.project.path, check=True)
+
+
+@on_sqlite
+def test_renamed_or_not(lab: Lab, write: Write) -> None:
+    with lab.fresh() as target:
+        write(columns(name="sa.String(50)", age="sa.Integer"))
+        revision(target, "create users")
+        write(columns(fullname="sa.String(50)", title="sa.String(50)"))
+        ended, _ = revision(target, "call it fullname")
+        assert ended.code != 0
+        assert "-x rename=users.name:fullname revision" in ended.output
+        assert "-x rename=users.name:title revision" in ended.output
+        assert "-x no-rename revision" in ended.output
+        for wrong in ("users.nome:fullname", "users.name:ful", "users.name", "users:people"):
+            ended, _ = revision(target, "call it fullname", f"rename={wrong}")
+            assert ended.code != 0
+            assert f"-x rename={wrong}" in ended.output
+            assert "Traceback" not in ended.output
+        # Of another type it is not asked about, but may be said.
+        ended, text = revision(
+            target, "call both", "rename=users.name:title", "rename=users.age:fullname"
+        )
+        assert ended.code == 0, ended.output
+        assert text.count("new_column_name") == 4
+        assert "type_=sa.String" in text
+        write(columns(other="sa.String(50)", title="sa.String(50)"))
+        _, text = revision(target, "begin with another", "no-rename")
+        assert '"users.fullname": ""' in text
+        assert target.db("check").code == 0
+
+
+@on_sqlite
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_a_terminal_is_asked(lab: Lab, write: Write, answer: str) -> None:
+    with lab.fresh() as target:
+        write({"people": "sa.Column('name', sa.String(50), primary_key=True)"})
+        revision(target, "create people")
+        before = versions(lab)
+        write({"persons": "sa.Column('name', sa.String(50), primary_key=True)"})
+        ours, theirs = pty.openpty()
+        os.write(ours, f"{answer}\n".encode())
+        package = lab.project.answers["package_name"]
+        code = f"from {package}.cli import main; main()"
+        arguments = ["db", "revision", "--autogenerate", "-m", "call them persons"]
+        ended = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=lab.project.path,
+            env={**os.environ, "DATABASE_URL": target.url, "PYTHONPATH": "src", "RELEASE": "1"},
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        os.close(ours)
+        os.close(theirs)
+        assert "Was people renamed to persons? [y/N]" in ended.stdout
+        [new] = versions(lab) - before
+        assert ("rename_table" in new.read_text()) is (answer == "y")
+
+
+@on_sqlite
+def test_messages(lab: Lab, write: Write) -> None:
+    """By hand too, for which no server is needed."""
+    write({})
+    target = Target(lab, f"sqlite:///{lab.project.path}/no folder/app.db")
+    for message in (
+        "",
+        " ",
+        "wip",
+        "Fix",
+        "test",
+        "asdf",
+        "update",
+        "Updates.",
+        "more changes",
+        "x",
+    ):
+        for run in (target.alembic, target.db):
+            for more in ([], ["--autogenerate"]):
+                ended = run("revision", "-m", message, *more)
+                assert ended.code == (1 if run == target.db else 255), ended
+                assert 'such as `revision -m "add email to users"`' in ended.output
+    assert target.alembic("revision").code == 255
+    assert not versions(lab)
+    for message in ("fix emails", "wip: add email", "ändere", "添加邮箱"):
+        assert target.db("revision", "-m", message).code == 0
+    assert len(versions(lab)) == 4
+
+
+@ON_SERVERS
+def test_without_the_right_to_make_a_database(lab: Lab, write: Write) -> None:
+    write({})
+    with lab.fresh() as target, restricted(target) as user:
+        ended = Target(lab, user).db("check")
+        assert ended.code == 2
+        assert "DATABASE_SCRATCH_URL" in ended.output
+        assert "Traceback" not in ended.output
+        ended = Target(lab, user).db("check", DATABASE_SCRATCH_URL=target.url)
+        assert ended.code == 1
+        assert "table users is missing" in ended.output
+
+
+@on_sqlite
+def test_what_env_py_leaves_out(lab: Lab, write: Write) -> None:
+    """By its `include_object`, as Alembic has it."""
+    env = lab.project.package / "migrations" / "env.py"
+    original = env.read_text()
+    with lab.fresh() as target:
+        write(columns(age="sa.Integer") | {"ck": "sa.CheckConstraint('age > 1', name='age')"})
+        revision(target, "create users")
+        write(columns(age="sa.Integer") | {"ck": "sa.CheckConstraint('age > 2', name='age')"})
+        env.write_text(
+            original.replace(
+                "    target_metadata=load_models,\n",
+                "    target_metadata=load_models,\n"
+                "    include_object=lambda _, name, kind, *__: kind != 'check_constraint',\n",
+            )
+        )
+        assert target.db("check").code == 0
+        env.write_text(original)
+        assert target.db("check").code == 1
+
+
+@on_sqlite
+def test_production_imports_none_of_it(lab: Lab) -> None:
+    lab.write("r1", "op.execute('SELECT 1')")
+    package = lab.project.answers["package_name"]
+    code = (
+        f"import sys; from {package}.cli import main; main(['db', 'upgrade'])\n"
+        "assert not [name for name in sys.modules if '.toolkit.write' in name]"
+    )
+    with lab.fresh() as target:
+        variables = {"DATABASE_URL": target.url, "PYTHONPATH": "src", "RELEASE": "1"}
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=lab.project.path,
+            env={**os.environ, **variables},
+            check=True,
+        )

@@ -1,0 +1,103 @@
+"""`db status --drift` finds what somebody has changed in a database by hand."""
+
+import json
+from contextlib import suppress
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from ..apply.lab import Lab, Target
+
+pytestmark = pytest.mark.slow
+
+CREATE = """
+op.create_table(
+    "users",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(50), nullable=False),
+    sa.Column("age", sa.Integer),
+    sa.CheckConstraint("age > 0", name="age"),
+)
+op.create_index("ix_users_name", "users", ["name"])
+"""
+TRIGGERS = {
+    "sqlite": "CREATE TRIGGER grow AFTER INSERT ON users BEGIN SELECT 1; END",
+    "postgresql": "CREATE TRIGGER grow BEFORE UPDATE ON users FOR EACH ROW"
+    " EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+}
+TRIGGER = "CREATE TRIGGER grow BEFORE INSERT ON users FOR EACH ROW SET NEW.age = 1"
+BY_HAND = [
+    "CREATE INDEX ix_by_hand ON users (age)",
+    "ALTER TABLE users ADD shoes INTEGER",
+    "DROP INDEX ix_users_name{}",
+    "CREATE VIEW adults AS SELECT id FROM users",
+]
+FOUND = [
+    "index ix_by_hand of users should not be there",
+    "column users.shoes should not be there",
+    "index ix_users_name of users is missing",
+    "view adults should not be there",
+    "trigger grow of users should not be there",
+]
+
+
+def drift(target: Target, *options: str) -> tuple[int, list[str]]:
+    ended = target.db(*options, "status", "--drift", "--json")
+    return ended.code, json.loads(ended.output)["drift"]
+
+
+def test_what_was_done_by_hand(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    with lab.fresh() as target:
+        target.upgrade()
+        ended = target.db("status", "--drift")
+        assert ended.code == 0, ended.output
+        assert "Drift:      none" in ended.output
+        assert drift(target) == (0, [])
+        for statement in (*BY_HAND, TRIGGERS.get(lab.database, TRIGGER)):
+            on_table = " ON users" if lab.database in {"mysql", "mariadb"} else ""
+            target.execute(statement.format(on_table))
+        code, lines = drift(target)
+        assert code == 1
+        assert len(lines) == len(FOUND)
+        for wanted in FOUND:
+            assert any(line.startswith(wanted) for line in lines), lines
+        ended = target.db("status", "--drift")
+        assert ended.code == 1
+        assert all(line in ended.output for line in lines)
+        assert "undo by hand what was done by hand" in ended.output
+        # Nothing was changed meanwhile.
+        assert drift(target) == (1, lines)
+        assert len(drift(target, "-x", "other-tables=ignore")[1]) == len(FOUND) - 1
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_an_invalid_index(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", "op.create_index('ix_age', 'users', ['age'])")
+    with lab.fresh() as target:
+        target.upgrade()
+        target.execute("DROP INDEX ix_age")
+        target.execute("INSERT INTO users (name, age) VALUES ('a', 1), ('b', 1)")
+        with suppress(DBAPIError):
+            target.execute("CREATE UNIQUE INDEX CONCURRENTLY ix_age ON users (age)")
+        code, [line] = drift(target)
+        assert code == 1
+        assert line.startswith("index ix_age of users is ")
+        assert " INVALID, and should be " in line
+
+
+def test_at_another_revision(lab: Lab) -> None:
+    """What the database has is compared with the migrations up to where it is, where that is known."""
+    lab.write("r1", CREATE)
+    with lab.fresh() as target:
+        target.upgrade()
+        lab.write("r2", "op.add_column('users', sa.Column('shoes', sa.Integer))")
+        ended = target.db("status", "--drift")
+        assert ended.code == 1
+        assert "behind" in ended.output
+        assert "Drift:      none" in ended.output
+        target.execute("UPDATE alembic_version SET version_num = 'elsewhere'")
+        ended = target.db("status", "--drift")
+        assert ended.code == 2
+        assert "FAILED: The database is unknown: " in ended.output
