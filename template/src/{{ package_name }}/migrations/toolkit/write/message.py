@@ -19,13 +19,9 @@ EXAMPLE = 'revision -m "add email to users"'
 
 
 def is_meaningless(message: str | None) -> bool:
-    words = re.findall(r"\w+", (message or "").lower())
-    return not any(_says_something(word) for word in words)
-
-
-def _says_something(word: str) -> bool:
-    letters = set(re.sub(r"[\d_]", "", word))
-    return bool(letters) and word not in EMPTY.split() and (len(letters) > 1 or not word.isascii())
+    words = re.findall(r"[^\W\d_]+", (message or "").lower())
+    is_short = len("".join(words)) < 3 and all(map(str.isascii, words))
+    return is_short or not set(words).difference(EMPTY.split())
 
 
 def refuse_meaningless(message: str | None) -> None:
