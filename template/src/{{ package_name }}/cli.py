@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 from alembic.config import Config
@@ -124,6 +125,16 @@ def serve(options: Namespace) -> None:
 def _supervise(app: str, **options: Any) -> None:
     """As `uvicorn.run`, which ends as if all were well when its workers could not start."""
     from uvicorn.config import STARTUP_FAILURE, Config
+
+    config = Config(app, **options)
+    with config.bind_socket() as listening:
+        supervisor = _supervisor(config, listening)
+        supervisor.run()
+    if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
+        sys.exit(STARTUP_FAILURE)
+
+
+def _supervisor(config: Any, listening: socket) -> Any:
     from uvicorn.supervisors import Multiprocess
 
     class Supervisor(Multiprocess):
@@ -133,12 +144,7 @@ def _supervise(app: str, **options: Any) -> None:
             for worker in self.processes:
                 worker.child_conn.close()
 
-    config = Config(app, **options)
-    with config.bind_socket() as listening:
-        supervisor = Supervisor(config, [listening])
-        supervisor.run()
-    if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
-        sys.exit(STARTUP_FAILURE)
+    return Supervisor(config, [listening])
 
 
 def seed(config: Config) -> None:
