@@ -363,7 +363,7 @@ def test_reset(lab: Lab, database: str) -> None:
         ):
             target.execute(statement)
         before = target.tables()
-        refuses(target.db("reset"), "This deletes the 3 tables in ", "my-service db reset --yes")
+        refuses(target.db("reset"), "This deletes 3 tables in ", "my-service db reset --yes")
         refuses(target.db("reset", "--yes", ENVIRONMENT="production"), "is for development")
         assert target.tables() == before
         for _ in range(2):

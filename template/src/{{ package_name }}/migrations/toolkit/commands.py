@@ -174,7 +174,7 @@ COMMANDS = [
     Command(
         rebase,
         "team",
-        "put this branch's migrations behind the other's: yours that nobody has applied",
+        "put your branch's migrations, which only you have applied, behind another's",
         ["rebase", "rebase main", "rebase --lose orders"],
     ),
     Command(

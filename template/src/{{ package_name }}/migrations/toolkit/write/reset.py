@@ -26,7 +26,8 @@ def reset(config: Config, *, sure: bool) -> None:
     with look(url) as connection:
         count = len(set(definitions.tables(connection)) - OWN_TABLES)
         if count and not sure:
-            _ask(f"This deletes the {count} tables in {url.database}, with all rows.")
+            tables = "1 table" if count == 1 else f"{count} tables"
+            _ask(f"This deletes {tables} in {url.database}, with all rows.")
         connection.rollback()
         connection.execution_options(read_only=False)
         with connection.begin():
