@@ -24,7 +24,7 @@ on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 Write = Callable[[Mapping[str, str]], None]
 
-HEADER = "import sqlalchemy as sa\n\nfrom ..database import Base\n"
+HEADER = "import sqlalchemy as sa\nimport sqlalchemy.dialects.postgresql\n\nfrom ..database import Base\n"
 KEY = "sa.Column('id', sa.Integer, primary_key=True)"
 COLLATIONS = {
     "sqlite": "NOCASE",
@@ -32,6 +32,7 @@ COLLATIONS = {
     "mysql": "utf8mb4_bin",
     "mariadb": "utf8mb4_bin",
 }
+TESTS = ["-m", "pytest", "-p", "no:cacheprovider", "tests/test_migrations.py"]
 HISTORY = Path(__file__).with_name("history.py")
 STATUS = "sa.Column('status', sa.Enum({}, name='status', native_enum=False, create_constraint=True, length=9))"
 WHERE = "postgresql_where=sa.text('age > {0}'), sqlite_where=sa.text('age > {0}')"
@@ -295,8 +296,7 @@ def _parts(lab: Lab, steps: Sequence[Step]) -> dict[str, str]:
 def _test(lab: Lab, url: str) -> None:
     """The project's own tests of its migrations."""
     names = "rows_survive or models_equal or head or says or does"
-    arguments = ["-m", "pytest", "-p", "no:cacheprovider", "tests/test_migrations.py", "-k", names]
-    ended = _run(Target(lab, url), *arguments)
+    ended = _run(Target(lab, url), *TESTS, "-k", names)
     assert ended.returncode == 0, ended.stdout
 
 
@@ -324,8 +324,12 @@ def test_what_is_dangerous(lab: Lab, write: Write) -> None:
             assert f"WARNING: {what}: {how}" in ended.output
             assert re.search(rf'# {re.escape(how)}[^"]*"{what}": "",', text), text
         assert "users.born" not in text
-        assert "refuses" not in ended.output.replace("The tests refuse", "")
+        assert "the database refuses" not in ended.output
         assert target.db("check").code == 0
+        before = versions(lab)
+        ended = target.alembic("revision", "--autogenerate", "-m", "change nothing else")
+        assert "Nothing to do, and no file written" in ended.output
+        assert (ended.code, versions(lab)) == (0, before)
     for command in (["check"], ["format", "--check"]):
         words = [sys.executable, "-m", "ruff", *command, str(lab.project.package / "migrations")]
         subprocess.run(words, cwd=lab.project.path, check=True)
@@ -416,6 +420,15 @@ def test_messages(lab: Lab, write: Write) -> None:
     for message in ("fix emails", "wip: add email", "ändere", "添加邮箱"):
         assert target.db("revision", "-m", message).code == 0
     assert len(versions(lab)) == 4
+    # As they are, the project's own tests refuse them.
+    ended = _run(target, *TESTS, "-k", "does")
+    assert "fill them in" in ended.stdout
+    for path in versions(lab):
+        text = path.read_text().replace("fix emails", "fix").replace("pass\n", "op.execute('')\n")
+        path.write_text(text)
+    ended = _run(target, *TESTS, "-k", "does")
+    assert "FAILED tests/test_migrations.py::test_each_migration_says_what_it_does" in ended.stdout
+    assert "test_each_migration_does_something" not in ended.stdout
 
 
 @ON_SERVERS
@@ -429,6 +442,24 @@ def test_without_the_right_to_make_a_database(lab: Lab, write: Write) -> None:
         ended = Target(lab, user).db("check", DATABASE_SCRATCH_URL=target.url)
         assert ended.code == 1
         assert "table users is missing" in ended.output
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_what_only_migrations_make(lab: Lab, write: Write) -> None:
+    """An extension is there for the models, too; for a function Alembic alone compares."""
+    function = "CREATE FUNCTION nobody() RETURNS text LANGUAGE sql AS $$ SELECT 'nobody' $$"
+    lab.write("r0", f'op.execute("""CREATE EXTENSION citext; {function}""")')
+    with lab.fresh() as target:
+        if not target.query("SELECT 1 FROM pg_available_extensions WHERE name = 'citext'"):
+            pytest.skip("this server has no citext")
+        write(columns(name="sa.dialects.postgresql.CITEXT"))
+        revision(target, "create users")
+        assert target.db("check").code == 0
+        write(columns(name="sa.Text, server_default=sa.text('nobody()')"))
+        ended, text = revision(target, "change the name")
+        assert "cannot be made by themselves: function nobody() does not exist" in ended.output
+        assert "sa.text('nobody()')" in text.replace('"', "'")
+        assert target.db("check").code == 0
 
 
 @on_sqlite

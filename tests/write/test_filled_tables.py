@@ -142,6 +142,8 @@ HISTORIES = {
         FIRST,
         migration(DROP_NICKNAME, ADD_NICKNAME, 'loses = {"people.nickname": " "}'),
     ],
+    "a risk": [FIRST, migration("pass", "pass", 'risks = {"people.name": "all have one"}')],
+    "a risk without a reason": [FIRST, migration("pass", "pass", 'risks = {"people.name": ""}')],
     "declared and kept": [FIRST, migration("pass", "pass", 'loses = {"people.name": "gone"}')],
     "table": [FIRST, migration('op.drop_table("people")', PEOPLE)],
     "rows": [FIRST, migration('op.execute("DELETE FROM people WHERE nickname IS NULL")')],
@@ -192,6 +194,7 @@ HISTORIES = {
 FOUND = {
     "column": ["upgrade() drops people.nickname with its values"],
     "declared without a reason": ["it gives no reason for the loss of people.nickname"],
+    "a risk without a reason": ["it does not say why the risk for people.name may be taken"],
     "declared and kept": ["it says that it loses people.name, and does not"],
     "table": ["upgrade() drops the table people with its rows"],
     "rows": ["upgrade() deletes rows of people"],
