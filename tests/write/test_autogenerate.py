@@ -421,14 +421,14 @@ def test_messages(lab: Lab, write: Write) -> None:
         assert target.db("revision", "-m", message).code == 0
     assert len(versions(lab)) == 4
     # As they are, the project's own tests refuse them.
-    ended = _run(target, *TESTS, "-k", "does")
-    assert "fill them in" in ended.stdout
+    done = _run(target, *TESTS, "-k", "does")
+    assert "fill them in" in done.stdout
     for path in versions(lab):
         text = path.read_text().replace("fix emails", "fix").replace("pass\n", "op.execute('')\n")
         path.write_text(text)
-    ended = _run(target, *TESTS, "-k", "does")
-    assert "FAILED tests/test_migrations.py::test_each_migration_says_what_it_does" in ended.stdout
-    assert "test_each_migration_does_something" not in ended.stdout
+    done = _run(target, *TESTS, "-k", "does")
+    assert "FAILED tests/test_migrations.py::test_each_migration_says_what_it_does" in done.stdout
+    assert "test_each_migration_does_something" not in done.stdout
 
 
 @ON_SERVERS
