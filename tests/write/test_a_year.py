@@ -1,0 +1,125 @@
+"""docs/a-year-of-changes.md, word by word: its models, its commands, its migrations."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from textwrap import indent
+
+import pytest
+
+from ..apply.lab import Lab, Launcher, Target
+from ..apply.launcher import Ended
+from ..databases import throwaway_database
+from ..projects import Renderer
+from ..template import ROOT, commit, git
+
+pytestmark = pytest.mark.slow
+
+PAGE = ROOT / "docs" / "a-year-of-changes.md"
+BLOCK = re.compile(r"^```(?P<kind>\w+)(?: (?P<how>[^\n]*))?\n(?P<text>.*?)^```$", re.M | re.S)
+IMPORT = "from alembic import op\n"
+SAFE_OPS = "\nfrom my_service.migrations.toolkit import safe_ops\n"
+#: What autogenerate has written.
+BODY = re.compile(r"\ndef upgrade\(\).*", re.S)
+DECLARATIONS = re.compile(r"\n(?:loses|risks) = \{.*?\n\}\n", re.S)
+
+
+@dataclass(frozen=True)
+class Year:
+    """A project, and a database, that the page's blocks change one after the other."""
+
+    lab: Lab
+    target: Target
+
+    def models(self) -> Path:
+        return self.lab.project.package / "customers" / "models.py"
+
+    def python(self, how: str, text: str) -> None:
+        if not how:
+            folder = self.models().parent
+            folder.mkdir()
+            (folder / "__init__.py").touch()
+            self.models().write_text(text)
+            return
+        part, message = shlex.split(how)
+        [path] = self.migrations(message)
+        path.write_text(edited(path.read_text(), part, text))
+
+    def migrations(self, message: str) -> list[Path]:
+        versions = self.lab.project.package / "migrations" / "versions"
+        return [path for path in versions.glob("*.py") if f'"""{message}\n' in path.read_text()]
+
+    def diff(self, _: str, text: str) -> None:
+        lines = self.models().read_text()
+        gone = [line[1:] for line in text.splitlines() if line[0] == "-"]
+        kept = [line[1:] for line in text.splitlines() if line[0] != "-"]
+        before = [line[1:] for line in text.splitlines() if line[0] != "+"]
+        assert "\n".join(before) in lines
+        assert gone or len(kept) > len(before)
+        old, new = ("\n".join(each) + "\n" for each in (before, kept))
+        self.models().write_text(lines.replace(old, new if kept else ""))
+
+    def console(self, _: str, text: str) -> None:
+        for block in re.split(r"^\$ ", text, flags=re.M)[1:]:
+            command, *wanted = block.splitlines()
+            code = int(wanted.pop()[1:-1]) if wanted and re.fullmatch(r"\[\d\]", wanted[-1]) else 0
+            ended = self.run(shlex.split(command))
+            assert ended.code == code, f"{command}: {ended}"
+            for line in wanted:
+                pattern = ".*".join(map(re.escape, line.split("…")))
+                assert re.search(pattern, ended.output), f"{command}: {line}: {ended}"
+
+    def run(self, words: list[str]) -> Ended:
+        if words[0] == "git":
+            done = self.lab.project.run(*words, check=False)
+            return Ended(done.returncode, done.stdout + done.stderr, 0)
+        variables = dict(word.split("=") for word in words[: words.index("my-service")])
+        assert words[len(variables) + 1] == "db"
+        return self.target.db(*words[len(variables) + 2 :], **variables)
+
+
+def edited(old: str, part: str, text: str) -> str:
+    """As somebody does who has read the page."""
+    if part == "top":
+        return old.replace(IMPORT, f"{IMPORT}\n{text}", 1)
+    if part == "body":
+        new = BODY.sub(lambda _: f"\n{text}", DECLARATIONS.sub("", old))
+    else:
+        before, function, body = old.partition(f"def {part}() -> None:\n")
+        new = before + function + body.replace("    pass\n", indent(text, "    "), 1)
+    return new if SAFE_OPS in new else new.replace(IMPORT, IMPORT + SAFE_OPS, 1)
+
+
+def blocks() -> Iterator[tuple[str, str, str]]:
+    for block in BLOCK.finditer(PAGE.read_text(encoding="utf-8")):
+        yield block["kind"], block["how"] or "", block["text"]
+
+
+@pytest.fixture
+def whole(renderer: Renderer, database: str, tmp_path: Path) -> Iterator[Lab]:
+    """A project of its own, in git."""
+    project = renderer(tmp_path / "project", {"database": database})
+    git(project.path, "init", "--quiet", "--initial-branch", "main")
+    commit(project.path, "Begin")
+    with closing(Launcher(project)) as launcher:
+        opened = partial(throwaway_database, database, tmp_path)
+        yield Lab(project, database, launcher, opened)
+
+
+def test_the_year(whole: Lab) -> None:
+    with whole.fresh() as target:
+        year = Year(whole, target)
+        for number, (kind, how, text) in enumerate(blocks()):
+            if number == 2:
+                fill(target)
+            getattr(year, kind)(how, text)
+        names = target.query("SELECT first_name, last_name, mobile FROM customers ORDER BY id")
+        assert names == [("Ada", "First", "1"), ("Bob", "Second", None)]
+
+
+def fill(target: Target) -> None:
+    target.execute("INSERT INTO customers (name, phone) VALUES ('Ada', '1'), ('Bob', NULL)")
