@@ -37,7 +37,7 @@ def types(_: Connection) -> dict[str, str]:
     return {}
 
 
-def in_order(tables: Iterable[Table], *, drops: bool) -> list[tuple[Table | None, Any]]:
-    """The tables, and at last their foreign keys: these make an index where they find none."""
+def in_order(tables: Iterable[Table]) -> list[tuple[Table | None, Any]]:
+    """Each table with its foreign keys, and at last those that go round in a circle."""
     sort: Any = sort_tables_and_constraints
-    return list(sort(tables) if drops else sort(tables, filter_fn=lambda _: True))
+    return list(sort(tables))

@@ -52,7 +52,7 @@ def types(connection: Connection) -> dict[str, str]:
     return {name: f"CREATE TYPE {name} AS ENUM ({labels})" for name, labels in rows}
 
 
-def in_order(tables: Iterable[Table], *, drops: bool) -> list[tuple[Table | None, Any]]:
+def in_order(tables: Iterable[Table]) -> list[tuple[Table | None, Any]]:
     """Each table with its foreign keys, and at last those that go round in a circle."""
     sort: Any = sort_tables_and_constraints
     return list(sort(tables))

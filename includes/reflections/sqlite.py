@@ -31,7 +31,7 @@ def types(_: Connection) -> dict[str, str]:
     return {}
 
 
-def in_order(tables: Iterable[Table], *, drops: bool) -> list[tuple[Table | None, Any]]:
+def in_order(tables: Iterable[Table]) -> list[tuple[Table | None, Any]]:
     """Each table with its foreign keys, which may name one that is not there yet."""
     sort: Any = sort_tables_and_constraints
     return [

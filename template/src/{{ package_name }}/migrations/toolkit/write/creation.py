@@ -54,7 +54,7 @@ def _creations(
 ) -> Iterator[ops.MigrateOperation]:
     for statement in types.values():
         yield ops.ExecuteSQLOp(statement)
-    for table, references in reflections.in_order(metadata.tables.values(), drops=False):
+    for table, references in reflections.in_order(metadata.tables.values()):
         if table is not None:
             _keep_names(table)
             yield _create_table(connection, table, references)
@@ -76,7 +76,7 @@ def _create_table(
 
 
 def _drops(metadata: sa.MetaData, types: dict[str, str]) -> Iterator[ops.MigrateOperation]:
-    ordered = reflections.in_order(metadata.tables.values(), drops=True)
+    ordered = reflections.in_order(metadata.tables.values())
     for table, references in reversed(ordered):
         if table is None:
             for reference in references:
