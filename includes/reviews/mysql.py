@@ -12,6 +12,7 @@ from .recording import Cost, Recording, Statement
 #: Rules that apply to MySQL and MariaDB, with the safe way.
 RULES = {
     "drop-schema": "Release code that no longer uses it first; drop it in a release after that.",
+    "truncate-table": "Delete in batches what is no longer needed, or say why nobody misses it.",
     "set-not-null": "Release code that writes no NULL, fill the column with safe_ops.batched_update,"
     " and then make it NOT NULL.",
     "change-type": "Add a column of the new type, write both, fill it with safe_ops.batched_update,"
@@ -20,8 +21,6 @@ RULES = {
     " refer to, and adds it in place.",
     "add-check": "Where writes can wait, say so; else let the code check, or use a tool that copies"
     " the table beside it (gh-ost, pt-online-schema-change).",
-    "add-primary-key": "Make a new table with it, copy the rows in batches, and move to it; or use a"
-    " tool that does so (gh-ost, pt-online-schema-change).",
     "unbatched-update": "safe_ops.batched_update, in a migration of its own.",
     "copies-table": "Nobody can write while the table is copied: split it into what the server does"
     " INSTANT or INPLACE, or use a tool that copies it beside (gh-ost, pt-online-schema-change).",
@@ -31,7 +30,7 @@ RULES = {
     " enough.",
 }
 #: Whether they apply, the server says: some changes of this kind cost it nothing.
-ASKED = {"change-type", "add-foreign-key", "add-check", "add-primary-key"}
+ASKED = {"change-type", "add-foreign-key", "add-check"}
 
 CHANGE = re.compile(
     r"\s*(?P<alter>ALTER TABLE|CREATE (?:UNIQUE |FULLTEXT |SPATIAL )?INDEX .*? ON|DROP INDEX .*? ON)"

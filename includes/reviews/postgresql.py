@@ -14,6 +14,7 @@ from .sql import of_sql
 #: Rules that apply to PostgreSQL, with the safe way.
 RULES = {
     "drop-schema": "Release code that no longer uses it first; drop it in a release after that.",
+    "truncate-table": "Delete in batches what is no longer needed, or say why nobody misses it.",
     "rename-schema": "Make the new one, and move to it in steps that running code survives.",
     "rename-enum-value": "Add the new value, release code that knows both, change the rows in"
     " batches; an unused value does no harm.",

@@ -12,7 +12,9 @@ HEADER = "import sqlalchemy as sa\nfrom alembic import op\n\n"
 
 def main() -> None:
     histories: dict[str, dict[str, Any]] = json.load(sys.stdin)
-    print(json.dumps({name: _review(**history) for name, history in histories.items()}))
+    rules = import_module(f"{sys.argv[1]}.migrations.toolkit.write.rules").RULES
+    found = {name: _review(**history) for name, history in histories.items()}
+    print(json.dumps({"rules": list(rules), "found": found}))
 
 
 def _review(files: dict[str, str], new: list[str] | None, models: dict[str, list[str]]) -> Any:

@@ -29,6 +29,12 @@ op.create_table(
 )
 """
 _SAFE = "from {package}.migrations.toolkit import safe_ops\n"
+KEYLESS = 'op.create_table("keyless", sa.Column("a", sa.Integer, nullable=False))'
+PARTED = """
+op.execute("CREATE TABLE parted (a int) PARTITION BY LIST (a)")
+op.execute("CREATE TABLE part1 PARTITION OF parted FOR VALUES IN (1)")
+op.execute("CREATE TABLE part2 PARTITION OF parted FOR VALUES IN (2)")
+"""
 # Each with the databases that it is about (P, M for MySQL and MariaDB, S), and in comments the
 # findings. The table {t} was made by the migration before.
 CASES = {
@@ -259,11 +265,29 @@ CASES = {
         op.execute("ALTER TABLE {t} ADD EXCLUDE USING btree (other WITH =)")  # -> add-exclusion
         """,
     ),
-    "primary key": (
+    "primary key": ("P", 'op.create_primary_key("{t}k", "keyless", ["a"])  # -> add-primary-key'),
+    "primary key of a new table": (
         "PM",
         """
         op.create_table("{t}x", sa.Column("a", sa.Integer))
         op.create_primary_key("{t}k", "{t}x", ["a"])
+        """,
+    ),
+    "schemas": (
+        "P",
+        """
+        op.execute("CREATE SCHEMA one")
+        op.execute("ALTER SCHEMA one RENAME TO two")  # -> rename-schema
+        op.execute("DROP SCHEMA two")  # -> drop-schema
+        """,
+    ),
+    "databases": ("M", 'op.execute("DROP DATABASE IF EXISTS {t}_no_such")  # -> drop-schema'),
+    "partitions": (
+        "P",
+        """
+        with op.get_context().autocommit_block():
+            op.execute("ALTER TABLE parted DETACH PARTITION part1 CONCURRENTLY")
+        op.execute("ALTER TABLE parted DETACH PARTITION part2")  # -> detach-partition
         """,
     ),
     "column that is computed": (
@@ -443,16 +467,21 @@ def test_what_is_found(render: Callable[..., Project], database: str, database_u
     names += [*FILES, "fails"]
     bodies += [*FILES.values(), migration(FAILURES[LETTERS[database]])]
     tables = [*(f"t{number}" for number in range(len(names))), "z0", "z1"]
-    files = {"first": migration("\n".join(TABLE.replace("{t}", table) for table in tables))}
+    first = [TABLE.replace("{t}", table) for table in tables]
+    first += [KEYLESS, PARTED] if database == "postgresql" else []
+    files = {"first": migration("\n".join(first))}
     for name, table, body in zip(names, tables, bodies, strict=False):
         files[name] = body.replace("{t}", table).replace("{package}", package)
-    found = _review(project, database_url, all=History(files))["all"]["findings"]
+    answer = _review(project, database_url, all=History(files))
+    found = answer["found"]["all"]["findings"]
     wrong = {
         name: (expected, seen)
         for name, text in files.items()
         if (expected := _expected(text)) != (seen := _seen(found, name))
     }
     assert not wrong, [each["message"] for each in found if each["code"] == "fails"]
+    tried = {code for text in files.values() for _, code in _expected(text)}
+    assert tried == {*answer["rules"]} - {"breaks-previous-release"}
 
 
 # What a branch adds, and what code of the release before would run into.
@@ -521,7 +550,8 @@ def test_code_of_the_release_before(
         },
         ["away", "back"],
     )
-    found = _review(render(database=database, example=False), database_url, **histories)
+    project = render(database=database, example=False)
+    found = _review(project, database_url, **histories)["found"]
     expected = {name: breaks for name, (_, breaks) in RELEASES.items()}
     expected |= {"column not named": [], "mended": []}
     assert {name: each["breaks"] for name, each in found.items()} == expected
@@ -593,8 +623,8 @@ def _review(project: Project, url: str, **histories: History) -> dict[str, Any]:
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    found: dict[str, Any] = json.loads(ended.stdout)
-    return found
+    answer: dict[str, Any] = json.loads(ended.stdout)
+    return answer
 
 
 def _expected(text: str) -> list[tuple[int, str]]:

@@ -9,7 +9,6 @@ IN_STEPS = "in a release for each step"
 #: A code, and the safe way. What has no entry here nor in `server.RULES` does no harm.
 RULES: dict[str, str] = {
     "drop-table": "Release code that no longer uses it first; drop it in a release after that.",
-    "truncate-table": "Delete in batches what is no longer needed, or say why nobody misses it.",
     "drop-column": "Release code that no longer uses it first (running code names all columns of"
     " its models); drop it in a release after that.",
     "rename-table": "Make the new table, write to both, copy the rows, read from the new one, and"
