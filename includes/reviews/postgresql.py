@@ -7,6 +7,7 @@ from typing import Any, cast
 import psycopg
 from sqlalchemy import Connection
 
+from . import squawk
 from .changes import Change
 from .recording import Cost, Recording, Statement
 from .sql import of_sql
@@ -47,7 +48,7 @@ RULES = {
     "scans-table": "Add the constraint as NOT VALID, and validate it in an autocommit_block().",
     "wide-index": "Name the columns that a query really narrows down by: three are nearly always"
     " enough.",
-}
+} | squawk.RULES
 #: Whether they apply, the server says: some changes of this kind cost it nothing.
 ASKED = {"set-not-null", "change-type", "add-foreign-key", "add-check"}
 
@@ -141,6 +142,7 @@ def of_recording(recording: Recording) -> Iterator[tuple[int, Change]]:
         locked |= {table for mode, table in statement.cost.locks if mode == "AccessExclusive"}
         if len(locked) >= SEVERAL > before:
             yield line, Change("locks-several-tables", "", f"locks {_listed(locked)} at once")
+    yield from squawk.advised(recording)
 
 
 def _listed(tables: set[str]) -> str:

@@ -1,6 +1,7 @@
 """`db lint`: each rule finds a dangerous migration at its line, and leaves a safe one alone."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -472,7 +473,7 @@ def test_what_is_found(render: Callable[..., Project], database: str, database_u
     files = {"first": migration("\n".join(first))}
     for name, table, body in zip(names, tables, bodies, strict=False):
         files[name] = body.replace("{t}", table).replace("{package}", package)
-    answer = _review(project, database_url, all=History(files))
+    answer = _review(project, database_url, {"all": History(files)})
     found = answer["found"]["all"]["findings"]
     wrong = {
         name: (expected, seen)
@@ -481,7 +482,8 @@ def test_what_is_found(render: Callable[..., Project], database: str, database_u
     }
     assert not wrong, [each["message"] for each in found if each["code"] == "fails"]
     tried = {code for text in files.values() for _, code in _expected(text)}
-    assert tried == {*answer["rules"]} - {"breaks-previous-release"}
+    rules = {rule for rule in answer["rules"] if not rule.startswith("squawk-")}
+    assert tried == rules - {"breaks-previous-release"}
 
 
 # What a branch adds, and what code of the release before would run into.
@@ -551,7 +553,7 @@ def test_code_of_the_release_before(
         ["away", "back"],
     )
     project = render(database=database, example=False)
-    found = _review(project, database_url, **histories)["found"]
+    found = _review(project, database_url, histories)["found"]
     expected = {name: breaks for name, (_, breaks) in RELEASES.items()}
     expected |= {"column not named": [], "mended": []}
     assert {name: each["breaks"] for name, each in found.items()} == expected
@@ -560,6 +562,38 @@ def test_code_of_the_release_before(
     assert {name for name, codes in told.items() if code in codes} == {
         name for name, breaks in expected.items() if breaks
     }
+
+
+SQUAWK = """\
+#!/bin/sh
+cat > "$0.sql"
+echo '[{"rule_name": "ban-char-field", "line": 1, "message": "It fills up."},'
+echo '{"rule_name": "adding-field-with-default", "line": 0, "message": "It locks."}]'
+"""
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_squawk(render: Callable[..., Project], tmp_path: Path, database_url: str) -> None:
+    """What it says of locks, the server knows better."""
+    squawk = tmp_path / "squawk"
+    squawk.write_text(SQUAWK)
+    squawk.chmod(0o755)
+    files = {
+        "new": migration(
+            """
+            op.execute("CREATE TABLE t (a text)")
+            op.execute("ALTER TABLE t ADD b char(3) DEFAULT 'a;b'")
+            """
+        )
+    }
+    project = render(database="postgresql", example=False)
+    answer = _review(project, database_url, {"all": History(files)}, str(tmp_path))
+    findings = answer["found"]["all"]["findings"]
+    found = [(each["code"], each["line"], each["message"]) for each in findings]
+    assert found == [("squawk-ban-char-field", 10, "It fills up.")]
+    assert (tmp_path / "squawk.sql").read_text() == (
+        "CREATE TABLE t (a text);\nALTER TABLE t ADD b char(3) DEFAULT 'a;b';\n"
+    )
 
 
 def test_command(render: Callable[..., Project], tmp_path: Path) -> None:
@@ -610,12 +644,19 @@ class History:
     models: dict[str, list[str]] = field(default_factory=dict)
 
 
-def _review(project: Project, url: str, **histories: History) -> dict[str, Any]:
+def _review(
+    project: Project, url: str, histories: dict[str, History], path: str = ""
+) -> dict[str, Any]:
     """Revisions are named by what they do."""
     ended = subprocess.run(
         [sys.executable, str(SCRIPT), str(project.answers["package_name"])],
         input=json.dumps({name: asdict(each) for name, each in histories.items()}),
-        env={"PYTHONPATH": str(project.path / "src"), "DATABASE_URL": url, "RELEASE": "1"},
+        env={
+            "PYTHONPATH": str(project.path / "src"),
+            "DATABASE_URL": url,
+            "RELEASE": "1",
+            "PATH": os.pathsep.join([path, os.environ["PATH"]]),
+        },
         cwd=project.path,
         capture_output=True,
         text=True,

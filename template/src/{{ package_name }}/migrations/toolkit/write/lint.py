@@ -52,8 +52,7 @@ def _lines(reviewed: Reviews, since: str | None) -> Iterator[str]:
     else:
         yield f"Nothing found in {where}."
     if since and count:
-        would = "would not work" if reviewed.breaks else "would work"
-        yield f"The models of {since} {would} on the new schema."
+        yield f"The models of {since} {reviewed.works} on the new schema."
 
 
 def _annotation(finding: Finding) -> str:

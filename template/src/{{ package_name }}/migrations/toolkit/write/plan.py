@@ -82,8 +82,7 @@ def _lines(reviewed: Reviews) -> Iterator[str]:
         yield from _of_migration(each)
     found = len(reviewed.findings)
     yield f"{found} finding{'' if found == 1 else 's'}." if found else "Nothing found."
-    would = "would not work" if reviewed.breaks else "would work"
-    yield f"Code that was written for the database as it is {would} on the new schema."
+    yield f"Code that was written for the database as it is {reviewed.works} on the new schema."
 
 
 def _of_migration(each: Review) -> Iterator[str]:

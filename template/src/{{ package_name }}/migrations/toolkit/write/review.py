@@ -50,6 +50,17 @@ class Reviews:
     breaks: list[Break] = field(default_factory=list)
 
     @property
+    def failed(self) -> bool:
+        return any(review.failed for review in self.migrations)
+
+    @property
+    def works(self) -> str:
+        """Whether that code does."""
+        if self.failed:
+            return "may not work"
+        return "would not work" if self.breaks else "would work"
+
+    @property
     def findings(self) -> list[Finding]:
         return [finding for review in self.migrations for finding in review.findings]
 
@@ -71,7 +82,7 @@ def review(
         # In the order of the history, but for those of one release, which come last.
         order = sorted(oldest_first, key=new.__contains__) if are_one_release else oldest_first
         reviewed = reviewer.run(order, new, are_one_release=are_one_release)
-    if are_one_release and not any(each.failed for each in reviewed.migrations):
+    if are_one_release and not reviewed.failed:
         _add_breaks(reviewed, reviewer.before, models)
     return reviewed
 
