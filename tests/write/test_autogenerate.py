@@ -16,7 +16,7 @@ import pytest
 
 from ..apply.lab import Lab, Target
 from ..apply.launcher import Ended
-from ..apply.test_existing_database import ON_SERVERS, restricted
+from ..apply.test_existing_database import MODELS, ON_SERVERS, restricted
 
 pytestmark = pytest.mark.slow
 
@@ -333,6 +333,18 @@ def test_what_is_dangerous(lab: Lab, write: Write) -> None:
     for command in (["check"], ["format", "--check"]):
         words = [sys.executable, "-m", "ruff", *command, str(lab.project.package / "migrations")]
         subprocess.run(words, cwd=lab.project.path, check=True)
+
+
+def test_types_and_defaults_of_all_kinds(lab: Lab, write: Write) -> None:
+    """There is no difference after one migration for all of them."""
+    write({})
+    text = MODELS.replace("EXPRESSIONS", str(lab.database == "postgresql"))
+    (lab.project.package / "shop" / "models.py").write_text(text)
+    with lab.fresh() as target:
+        ended, _ = revision(target, "create everything")
+        assert "WARNING" not in ended.output
+        ended = target.db("check")
+        assert ended.code == 0, ended.output
 
 
 @on_sqlite

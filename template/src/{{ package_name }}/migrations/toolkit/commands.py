@@ -115,7 +115,11 @@ COMMANDS = [
         command.revision,
         "every day",
         "write a new migration, with --autogenerate from the models",
-        ['revision --autogenerate -m "add email"', 'revision -m "fill email"'],
+        [
+            'revision --autogenerate -m "add email"',
+            'revision -m "fill email"',
+            '-x rename=users.fullname:name revision --autogenerate -m "rename fullname"',
+        ],
     ),
     Command(
         command.check,

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import AlterColumnOp, MigrateOperation, ModifyTableOps
 from alembic.runtime.environment import NameFilterParentNames, NameFilterType
-from sqlalchemy import URL, Column, Connection, Constraint, Index, MetaData, Table
+from sqlalchemy import URL, Column, Connection, Constraint, Identity, Index, MetaData, Table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import SchemaItem
 
@@ -57,6 +58,28 @@ def made_from_models(scratch: URL, tables: Sequence[MetaData], migrated: Connect
                 return {}
             connection.commit()
             return facts(connection)
+
+
+def without_false_ones(
+    operations: Sequence[MigrateOperation], found: Facts, wanted: Facts
+) -> list[MigrateOperation]:
+    """Where the server says the same of a column on both sides, Alembic was misled by a spelling."""
+    kept: list[MigrateOperation] = []
+    for each in operations:
+        if not isinstance(each, ModifyTableOps):
+            kept.append(each)
+            continue
+        each.ops = [change for change in each.ops if not _is_false(change, found, wanted)]
+        if each.ops:
+            kept.append(each)
+    return kept
+
+
+def _is_false(change: MigrateOperation, found: Facts, wanted: Facts) -> bool:
+    if not isinstance(change, AlterColumnOp) or isinstance(change.modify_server_default, Identity):
+        return False
+    column = Thing(change.table_name, "column", change.column_name)
+    return column in found and found[column] == wanted.get(column)
 
 
 def facts(connection: Connection) -> Facts:

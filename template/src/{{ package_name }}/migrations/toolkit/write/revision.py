@@ -25,7 +25,7 @@ from ..history import create_history
 from ..invocation import again
 from ..throwaway import explained, throw_away_database
 from . import casts, enums, render, risks
-from .compare import Judge, facts, made_from_models
+from .compare import Judge, facts, made_from_models, without_false_ones
 from .completion import Completion, without_doubled_checks
 from .message import refuse_meaningless
 from .parts import Part, Trial, put_together, reversible
@@ -114,6 +114,8 @@ class Check(Comparison):
         super().begin(ctx, script)
         self._found = facts(self.connection)
         self._unlike = self.judge.unlike(self._found, self.wanted)
+        operations = script.upgrade_ops_list[-1]
+        operations.ops = without_false_ones(operations.ops, self._found, self.wanted)
 
     def finish(self, directives: Directives) -> None:
         operations = directives[0].upgrade_ops_list[-1] if directives else UpgradeOps([])
@@ -134,7 +136,7 @@ class Writing(Comparison):
     def begin(self, ctx: AutogenContext, script: MigrationScript) -> None:
         super().begin(ctx, script)
         self._trial = Trial(self.context)
-        self._found = script.upgrade_ops_list[-1]
+        self._take(script)
         renames = Renames(self.context).settle(lambda: self._found, self._rename)
         before = facts(self.connection)
         types = enums.around(before, self.wanted or before, self._found)
@@ -153,8 +155,12 @@ class Writing(Comparison):
     def _rename(self, part: Part) -> None:
         for refused in self._trial.run(part):
             raise CommandError(f"The rename cannot be done: {refused}. Nothing was written.")
-        new = produce_migrations(self.context, self.context.opts["target_metadata"])
-        self._found = new.upgrade_ops_list[-1]
+        self._take(produce_migrations(self.context, self.context.opts["target_metadata"]))
+
+    def _take(self, script: MigrationScript) -> None:
+        self._found = script.upgrade_ops_list[-1]
+        before = facts(self.connection)
+        self._found.ops = without_false_ones(self._found.ops, before, self.wanted)
 
     def _complete(self, ctx: AutogenContext) -> Iterator[Part]:
         found = facts(self.connection)
@@ -183,7 +189,8 @@ class Writing(Comparison):
             logger.warning("WARNING: the database refuses a part of it: %s.", refused)
         for line in self._left:
             logger.warning("WARNING: write this yourself: %s.", line)
-        risks.declare(directives[0], lost, risky, self._left)
+        if directives:  # A hook of the project may have left nothing.
+            risks.declare(directives[0], lost, risky, self._left)
 
 
 def _only(things: Iterable[Thing], found: Facts) -> Facts:
