@@ -52,7 +52,8 @@ def _run(function: Any, x: list[str], *arguments: str, **options: Any) -> str:
 
 def _tables(text: str) -> Any:
     """Anew for each command, as in a process of its own."""
-    database.Base.metadata.clear()
+    convention = database.Base.metadata.naming_convention
+    database.Base.metadata = sa.MetaData(naming_convention=convention)
     exec(text, {"sa": sa, "Base": database.Base})  # noqa: S102
     return database.Base.metadata
 
