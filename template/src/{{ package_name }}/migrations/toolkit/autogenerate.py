@@ -14,7 +14,7 @@ from alembic.operations.ops import (
 from alembic.runtime.migration import MigrationContext
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
-from sqlalchemy import Column, DefaultClause, Identity, String, TypeDecorator
+from sqlalchemy import Column, Identity, String, TypeDecorator
 
 from . import history
 
@@ -63,10 +63,33 @@ def leave_computed_alone(
     return PriorityDispatchResult.STOP
 
 
+def compare_quotes(
+    _: AutogenContext,
+    operation: AlterColumnOp,
+    schema: str | None,
+    table: str,
+    name: str,
+    found: Column[Any],
+    wanted: Column[Any],
+) -> PriorityDispatchResult:
+    """PostgreSQL answers whether two are equal, but Alembic 1.20.1 asks with quotes unescaped."""
+    default = getattr(wanted.server_default, "arg", None)
+    if not isinstance(default, str) or "'" not in default:
+        return PriorityDispatchResult.CONTINUE
+    operation.existing_server_default = found.server_default
+    text = str(getattr(found.server_default, "arg", ""))
+    if text.rpartition("::")[0] != "'{}'".format(default.replace("'", "''")):
+        operation.modify_server_default = wanted.server_default
+    return PriorityDispatchResult.STOP
+
+
 # What is for one kind of database comes before what is for all.
-for _backend in ("sqlite", "postgresql", "mysql", "mariadb"):
+for _backend, _compare in [
+    *((backend, leave_computed_alone) for backend in ("sqlite", "postgresql", "mysql", "mariadb")),
+    ("postgresql", compare_quotes),
+]:
     OWN.add_autogenerate_comparator(
-        leave_computed_alone,
+        _compare,
         "column",
         "server_default",
         qualifier=_backend,
@@ -89,21 +112,6 @@ def compare_default(
     if found is None or wanted is None or isinstance(column.type, String):
         return None
     return False if _meaning(found) == _meaning(wanted) else None
-
-
-def compare_on_postgresql(
-    _: MigrationContext,
-    __: Column[Any],
-    ___: Column[Any],
-    found: str | None,
-    default: Any,
-    ____: Any,
-) -> bool | None:
-    """It answers itself whether two are equal, but Alembic 1.20.1 asks with quotes unescaped."""
-    if isinstance(default, DefaultClause) and isinstance(default.arg, str) and "'" in default.arg:
-        text = default.arg.replace("'", "''")
-        return found is None or found.rpartition("::")[0] != f"'{text}'"
-    return None
 
 
 def _meaning(default: str) -> str | float:

@@ -140,10 +140,9 @@ def _write_sql(url: URL, options: Options) -> None:
 def _options(backend: str) -> Options:
     options: Options = {
         "autogenerate_plugins": autogenerate.PLUGINS,
+        # PostgreSQL answers itself whether two defaults are equal.
         "compare_server_default": (
-            autogenerate.compare_on_postgresql
-            if backend == "postgresql"
-            else autogenerate.compare_default
+            True if backend == "postgresql" else autogenerate.compare_default
         ),
         # Each migration on its own, so that locks are short.
         "transaction_per_migration": True,
