@@ -349,9 +349,20 @@ CASES = {
         op.execute("UPDATE {t} SET age = 1")  # -> data-and-schema unbatched-update
         """,
     ),
+    "what a function will do": (
+        "P",
+        """
+        op.execute("CREATE FUNCTION {t}f() RETURNS void LANGUAGE sql AS $$SELECT 1; DELETE FROM {t} $$")
+        """,
+    ),
     "what a trigger will do": (
-        "S",
-        'op.execute("CREATE TRIGGER {t}g AFTER INSERT ON {t} BEGIN DELETE FROM {t} WHERE id = 0; END")',
+        "M",
+        """
+        op.execute(
+            "CREATE TRIGGER {t}g AFTER INSERT ON z0 FOR EACH ROW"
+            " BEGIN SET @a = 1; DELETE FROM {t}; END"
+        )
+        """,
     ),
     "safe": (
         "PMS",
@@ -600,7 +611,7 @@ def test_command(render: Callable[..., Project], tmp_path: Path) -> None:
     project = render(database="sqlite").install()
     url = f"sqlite:///{tmp_path / 'app.db'}"
 
-    def lint(*arguments: str, code: int = 0, actions: str = "") -> str:
+    def lint(*arguments: str, code: int = 0, actions: str = "", url: str = url) -> str:
         command = (project.console_script, "db", "lint", *arguments)
         done = project.run(*command, url=url, check=False, GITHUB_ACTIONS=actions)
         assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
@@ -610,6 +621,7 @@ def test_command(render: Callable[..., Project], tmp_path: Path) -> None:
     project.run("git", "init", "--initial-branch", "main")
     project.run("git", "add", ".")
     project.run(*COMMIT)
+    assert "DATABASE_URL" in lint(url="nonsense", code=2)
     assert "git knows no nowhere" in lint("--since", "nowhere", code=2)
     assert "0 migrations since main" in lint("--since", "main")
     assert json.loads(lint("--json")) == []

@@ -371,6 +371,11 @@ class DatabaseCommands(CommandLine):
                 print(f"FAILED: {error}", file=sys.stderr)
                 raise SystemExit(2) from None
             raise SystemExit(f"FAILED: {error}") from None
+        except SystemExit as refusal:  # Of the settings, in a sentence.
+            if options.cmd[0] in FIND and isinstance(refusal.code, str):
+                print(refusal.code, file=sys.stderr)
+                raise SystemExit(2) from None
+            raise
         except KeyboardInterrupt:
             if wants_traceback:
                 raise
