@@ -208,7 +208,7 @@ class TestProject:
         (project / "project.mk").write_text(
             "TEST_ARGS = --maxfail=1\n\ncheck: audit\n\naudit: ## Look for known weaknesses\n\tuv audit\n"
         )
-        assert "audit        Look for known weaknesses" in machine.make(project).stdout
+        assert "audit            Look for known weaknesses" in machine.make(project).stdout
         assert machine.make(project, "check").returncode == 0
         assert machine.calls[0] == ["audit"]
         assert machine.calls[-1] == ["run", "pytest", "-n", "auto", "--cov", "--maxfail=1"]
