@@ -24,9 +24,9 @@ class Rivals:
     database: str
     folder: Path
 
-    def write(self, revision: str, upgrade: str) -> None:
+    def write(self, revision: str, upgrade: str, downgrade: str = "pass") -> None:
         for project in (self.ours, self.plain):
-            write_migration(project, revision, upgrade)
+            write_migration(project, revision, upgrade, downgrade)
 
     @contextmanager
     def fresh(self) -> Iterator[str]:
@@ -50,8 +50,15 @@ def rivals(render: Callable[..., Project], database: str, tmp_path: Path) -> Riv
 
 
 @pytest.fixture
-def race(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Iterator[Race]:
-    race = Race(against=PLAIN)
+def against() -> str:
+    return PLAIN
+
+
+@pytest.fixture
+def race(
+    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], against: str
+) -> Iterator[Race]:
+    race = Race(against)
     yield race
     with capsys.disabled():
         print(f"\n{request.node.name}\n{race}")

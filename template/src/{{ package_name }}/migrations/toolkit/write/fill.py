@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, SAWarning
+from sqlalchemy.schema import ColumnCollectionConstraint
 
 from ..history import OWN_TABLES
 from .values import NoValueError, value
@@ -34,12 +35,16 @@ class Filler:
         self._shapes: dict[str, str] = {}
         self._number = 0
 
-    def fill(self) -> None:
+    def fill(self) -> list[str]:
+        """The names of the tables that have got rows."""
+        filled = []
         for table in reflect(self._connection).sorted_tables:
-            shape = f"{table.columns!r} {table.constraints!r}"
+            shape = _shape(table)
             if self._shapes.get(table.name) != shape:
                 self._shapes[table.name] = shape
                 self._add_rows(table)
+                filled.append(table.name)
+        return filled
 
     def _add_rows(self, table: sa.Table) -> None:
         distinct = _columns_of_keys(table)
@@ -120,6 +125,22 @@ class Filler:
         return (
             self._connection.execute(sa.select(sa.text("1")).select_from(table)).first() is not None
         )
+
+
+def _shape(table: sa.Table) -> str:
+    """What rows have to fit: the same text for the same table."""
+    columns = [(column.name, repr(column.type), column.nullable) for column in table.columns]
+    constraints = [
+        (
+            type(item).__name__,
+            sorted(column.name for column in item.columns),
+            str(getattr(item, "sqltext", "")),
+            [each.target_fullname for each in getattr(item, "elements", [])],
+        )
+        for item in table.constraints
+        if isinstance(item, ColumnCollectionConstraint)
+    ]
+    return f"{columns} {sorted(constraints)}"
 
 
 def reflect(

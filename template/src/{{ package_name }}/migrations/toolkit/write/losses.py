@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,10 @@ Contents = Mapping[str, Columns]
 
 def read(connection: sa.Connection) -> Contents:
     tables = filter(is_of_the_service, sa.inspect(connection).get_table_names())
+    return read_tables(connection, tables)
+
+
+def read_tables(connection: sa.Connection, tables: Iterable[str]) -> Contents:
     return {table: _read_table(connection, table) for table in tables}
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ..throwaway import Way, run_step
 from .fill import Filler, Given
-from .losses import losses, read
+from .losses import Contents, losses, read, read_tables
 
 
 class FailedError(Exception):
@@ -26,6 +26,7 @@ class Walk:
         self._connection = connection
         self._scripts = ScriptDirectory.from_config(config)
         self._filler = Filler(connection, given)
+        self._contents: Contents = {}
 
     def findings(self) -> Iterator[str]:
         """A sentence for each thing that is wrong."""
@@ -44,8 +45,8 @@ class Walk:
     def _go_there_and_back(self, script: Script) -> dict[str, str]:
         """What was lost on the way, by table or table.column."""
         with self._connection.begin():
-            self._filler.fill()
-            before = read(self._connection)
+            filled = self._filler.fill()
+            before = {**self._contents, **read_tables(self._connection, filled)}
         lost: dict[str, str] = {}
         # Down from a merge there are two ways, and it changes nothing.
         ways: list[Way] = ["upgrade"]
@@ -60,8 +61,8 @@ class Walk:
                 reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
                 raise FailedError(f"{way}() fails on tables that have rows: {reason}") from error
             with self._connection.begin():
-                after = read(self._connection)
-            for what, how in losses(before, after):
+                self._contents = read(self._connection)
+            for what, how in losses(before, self._contents):
                 lost.setdefault(what, f"{way}() {how}")
         return lost
 
