@@ -122,7 +122,7 @@ def test_killed_at_any_moment(changes: Lab, rounds: int) -> None:
         target.upgrade("r1")
         points = changes.launch([target.job("upgrade", "head")])[0][0].points
     assert points > 100
-    stride = max(1, points // (6 * rounds))
+    stride = max(1, points // (4 * rounds))
     for point in range(stride // 2, points, stride):
         with changes.fresh() as target:
             target.upgrade("r1")
