@@ -16,11 +16,12 @@ from .compat import Models
 from .git import Git
 
 PACKAGE = __name__.partition(".")[0]
-LIST_MODELS = f"""
+LIST_MODELS = """
 import json
-from {PACKAGE}.features import load_models
-tables = load_models().tables.values()
-print(json.dumps({{table.name: [column.name for column in table.columns] for table in tables}}))
+import sys
+from importlib import import_module
+tables = import_module(sys.argv[1]).load_models().tables.values()
+print(json.dumps({table.name: [column.name for column in table.columns] for table in tables}))
 """
 
 
@@ -50,7 +51,7 @@ def models_at(ref: str, scripts: ScriptDirectory) -> Models | None:
         with tarfile.open(archive) as files:
             files.extractall(folder, filter="data")
         done = subprocess.run(  # noqa: S603
-            [sys.executable, "-W", "ignore", "-c", LIST_MODELS],
+            [sys.executable, "-W", "ignore", "-c", LIST_MODELS, f"{PACKAGE}.features"],
             env={**environ, "PYTHONPATH": folder},
             capture_output=True,
             text=True,

@@ -34,7 +34,7 @@ class Git:
         return done.stdout
 
     def knows(self, ref: str) -> bool:
-        return self._run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").returncode == 0
+        return self._run("rev-parse", "--verify", "--quiet", ref + "^{commit}").returncode == 0
 
     def revisions(self, ref: str) -> set[str]:
         """Of the migrations that are there."""
