@@ -30,7 +30,10 @@ FILES = {
         "src/*/migrations/toolkit/apply/batch.py",
         "src/*/migrations/toolkit/apply/rehearsal.py",
     ],
-    "postgresql": ["src/*/migrations/toolkit/apply/concurrently.py"],
+    "postgresql": [
+        "src/*/migrations/toolkit/apply/concurrently.py",
+        "src/*/migrations/toolkit/write/squawk.py",
+    ],
     "mysql": [
         "src/*/migrations/toolkit/apply/journal/*",
         "src/*/migrations/toolkit/apply/sessions.py",
