@@ -112,7 +112,7 @@ class Owner:
         return git(self.project.path, *arguments)
 
     def undo(self, said: str) -> None:
-        command = said.rpartition("undo")[2].partition(": ")[2]
+        command = said.rpartition("undo")[2].partition(": ")[2].partition("\n")[0]
         subprocess.run(command, shell=True, cwd=self.project.path, check=True)  # noqa: S602
 
     def release(self, tag: str = LATER) -> None:
