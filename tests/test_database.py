@@ -284,6 +284,7 @@ async def test_no_deadlock_with_both_sessions(service: Service) -> None:
         assert await running.is_idle()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -390,6 +391,7 @@ async def test_settings_of_each_connection(service: Service) -> None:
                     assert await session.scalar(text(f"PRAGMA {name}")) == expected, name
 
 
+@pytest.mark.slow
 @on("sqlite")
 async def test_a_lock_of_another_process_is_an_outage_for_writers_only(service: Service) -> None:
     async with service.run(size=3) as running:

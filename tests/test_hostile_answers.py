@@ -409,6 +409,7 @@ def test_neither_true_nor_false_is_refused(
     assert questionnaire.refusal(tmp_path / "project", example=answer).endswith("true or false.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "answers",
     [
@@ -430,6 +431,7 @@ def test_the_command_line_gives_what_was_typed(
         compile(source.read_text(), source, "exec")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answers", "sentence"),
     [

@@ -22,7 +22,13 @@ def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(shared_folder(tmp_path_factory) / f"mypy-{worker}")
 
 
-@pytest.mark.parametrize("answers", list(PROFILES.values()), ids=list(PROFILES))
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param(answers, id=name, marks=[] if name == "default" else pytest.mark.slow)
+        for name, answers in PROFILES.items()
+    ],
+)
 def test_lint_and_format(renderer: Renderer, answers: Answers) -> None:
     project = renderer.look(answers)
     for command in (["check"], ["format", "--check"]):

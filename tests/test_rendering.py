@@ -12,7 +12,7 @@ import yaml
 from copier._main import Worker
 from jinja2 import meta
 
-from .profiles import DATABASES, HOSTILE, PROFILES, Answers
+from .profiles import DATABASES, HOSTILE, NAMED, PROFILES, Answers
 from .projects import Project, Renderer
 from .template import git
 
@@ -51,7 +51,12 @@ COPIER_NAMES = {
 }
 
 
-@pytest.fixture(params=list(PROFILES.values()), ids=list(PROFILES))
+@pytest.fixture(
+    params=[
+        pytest.param(answers, id=name, marks=[] if name in NAMED else pytest.mark.slow)
+        for name, answers in PROFILES.items()
+    ]
+)
 def answers(request: pytest.FixtureRequest) -> Answers:
     profile: Answers = request.param
     return profile
@@ -148,6 +153,7 @@ def test_no_rendered_file_is_ignored_by_git(project: Project, tmp_path: Path) ->
     assert sorted(git(tmp_path, "ls-files").splitlines()) == project.files()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", DATABASES)
 @pytest.mark.parametrize("example", [True, False], ids=["example", "empty"])
 def test_files_that_answers_select(renderer: Renderer, database: str, example: bool) -> None:
