@@ -1,5 +1,7 @@
 .DEFAULT_GOAL := help
 
+# What `make release` makes.
+version =
 # Where `make demo` puts its service, where that listens, and its database (SQLite).
 into = ../my-service
 port = 8000
@@ -11,9 +13,9 @@ export UV_SYSTEM_CERTS
 
 # A misspelt name would do nothing, and nobody would notice.
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
-UNKNOWN := $(filter-out into port database TEST_ARGS,$(GIVEN))
+UNKNOWN := $(filter-out into port database version TEST_ARGS,$(GIVEN))
 ifneq ($(UNKNOWN),)
-$(error There is no $(UNKNOWN)=: make demo takes into=, port= and database=, make test and make bench take TEST_ARGS=)
+$(error There is no $(UNKNOWN)=: make demo takes into=, port= and database=, make test and make bench take TEST_ARGS=, make release takes version=)
 endif
 
 PYTEST := .venv/bin/python -m pytest -n auto --dist worksteal
@@ -53,6 +55,10 @@ format: .venv/.installed ## Format the code, and fix what the linter can fix
 lock: .venv/.installed ## Take the newest versions of everything into requirements.txt
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --group test --group generated \
 	  --no-header --no-emit-index-url --upgrade --output-file requirements.txt
+
+.PHONY: release
+release: .venv/.installed ## Check, write the changelog, tag (version=1.2.0)
+	@.venv/bin/python scripts/release.py "$(version)"
 
 .venv/.installed: requirements.txt scripts/bootstrap
 	@scripts/bootstrap

@@ -1,7 +1,8 @@
-"""A frozen snapshot of the working tree, tagged as the newest release."""
+"""A frozen snapshot of the working tree, tagged as the newest release, with the earlier ones."""
 
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -16,14 +17,22 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+def releases() -> dict[str, str]:
+    """The commit of each released version, oldest first."""
+    found: dict[str, str] = tomllib.loads((ROOT / "releases.toml").read_text())
+    return found
+
+
 def commit(folder: Path, message: str) -> None:
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
 
 
 def take_snapshot(folder: Path) -> None:
-    """Clone with history and tags, then lay uncommitted and untracked files over it."""
-    git(ROOT, "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder))
+    """Clone with history, tag the releases, then lay uncommitted and untracked files over it."""
+    git(ROOT, "clone", "--quiet", "--no-hardlinks", "--no-tags", str(ROOT), str(folder))
+    for version, released in releases().items():
+        git(folder, "tag", f"v{version}", released)
     git(folder, "rm", "--quiet", "-r", "--ignore-unmatch", ".")
     listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     for name in filter(None, listed.split("\0")):
