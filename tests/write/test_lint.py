@@ -625,6 +625,9 @@ def test_command(render: Callable[..., Project], tmp_path: Path) -> None:
     assert "git knows no nowhere" in lint("--since", "nowhere", code=2)
     assert "0 migrations since main" in lint("--since", "main")
     assert json.loads(lint("--json")) == []
+    [old] = (project.package / "migrations" / "versions").glob("*.py")
+    old.rename(old.with_name("renamed.py"))
+    assert "0 migrations since main" in lint("--since", "main")
     file = "src/my_service/migrations/versions/new.py"
     text = migration('op.drop_column("users", "name")').lstrip()
     (project.path / file).write_text(

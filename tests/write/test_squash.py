@@ -1,5 +1,6 @@
 """One migration in the place of many: new databases are the same, and those in use notice nothing."""
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -195,8 +196,14 @@ def test_more_than_the_schema_is_not_squashed(lab: Lab, kind: str) -> None:
 def test_what_is_in_the_way_of_a_squash(lab: Lab) -> None:
     lab.write("r1", SMALL)
     lab.write("r2", 'op.add_column("users", sa.Column("age", sa.Integer))')
+    shutil.rmtree(lab.project.path / ".git", ignore_errors=True)
+    with lab.fresh() as target:
+        refuses(target.db("squash"), "not a git repository", code=2)
     git = Repository(lab.project.path)
     with lab.fresh() as target:
+        nowhere = "sqlite:////no/such/folder/app.db"
+        refuses(target.db("squash", DATABASE_URL=nowhere), "SQLite cannot open ", code=2)
+        refuses(target.db("squash", "nowhere"), "'nowhere'", code=2)
 
         def refused(*parts: str, option: str = "r2") -> None:
             before = versions(lab)

@@ -40,6 +40,9 @@ class Branches:
         self.lab = lab
         shutil.rmtree(lab.project.path / ".git", ignore_errors=True)
         self.git("init", "-q", "-b", "main")
+        # As people like it; a program must not depend on it.
+        for option, value in (("grep.lineNumber", "true"), ("color.grep", "always")):
+            self.git("config", option, value)
         self.write("r1", CREATE)
         self.commit("main")
         self.branch("theirs")
@@ -265,14 +268,14 @@ def test_rebase_says_what_is_in_its_way(branches: Branches) -> None:
         branches.publish()
         refuses(target.db("rebase"), "origin/main has migrations that are not here yet: r7.")
         branches.merge()
-        refuses(target.db("rebase", "upstream/main"), "git knows no upstream/main.")
+        refuses(target.db("rebase", "upstream/main"), "git knows no upstream/main: ", code=2)
 
         target.upgrade("r3")
         branches.conflict("src/my_service/main.py")
         refuses(target.db("rebase"), "git has conflicts in ", "main.py")
         branches.git("add", "src/my_service/main.py")
         (lab.project.path / ".git").rename(lab.project.path / "git")
-        refuses(target.db("rebase"), "`git rev-parse` failed: not a git repository")
+        refuses(target.db("rebase"), "`git rev-parse` failed: not a git repository", code=2)
         (lab.project.path / "git").rename(lab.project.path / ".git")
 
         write_migration(lab.project, "r5", "pass")
@@ -298,7 +301,7 @@ def test_rebase_of_several_heads(branches: Branches) -> None:
         py_compile.compile(file, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
     with lab.fresh() as target:
         nowhere = replace(target, url="sqlite:////no/such/folder/app.db")
-        refuses(nowhere.db("rebase"), "SQLite cannot open ", "--files-only")
+        refuses(nowhere.db("rebase"), "SQLite cannot open ", "--files-only", code=2)
         succeed(nowhere.db("rebase", "--files-only"))
         assert line(lab) == ["r1", "r7", "r3", "r4", "r5"]
         assert head_file(lab) == ["r5"]
@@ -371,6 +374,8 @@ def test_reset(lab: Lab, database: str) -> None:
         before = target.tables()
         refuses(target.db("reset"), "This deletes 3 tables in ", "my-service db reset --yes")
         refuses(target.db("reset", "--yes", ENVIRONMENT="production"), "is for development")
+        refuses(target.db("reset", DATABASE_URL="nonsense"), "DATABASE_URL", code=2)
+        refuses(target.db("merge", "r1", "nowhere"), "'nowhere'", code=2)
         assert target.tables() == before
         for _ in range(2):
             succeed(target.db("reset", "--yes"))
@@ -384,8 +389,9 @@ def test_reset(lab: Lab, database: str) -> None:
             target.execute(statement)
 
 
-def refuses(ended: Ended, *parts: str) -> None:
-    assert ended.code == 1, ended.output
+def refuses(ended: Ended, *parts: str, code: int = 1) -> None:
+    """2: it could not look."""
+    assert ended.code == code, ended.output
     assert all(part in ended.output for part in parts), ended.output
     assert ended.output.count("\n") == 1
 

@@ -3,20 +3,37 @@
 Two schemas are compared as the database has them, so that raw SQL counts as well.
 """
 
+import json
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from os import environ
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.engine.reflection import ObjectKind
 
+from ....config import PROJECT
 from ..history import OWN_TABLES
 from .changes import is_wider
+from .git import Git
 
 #: The columns that the code's models name, by their table.
 Models = Mapping[str, list[str]]
+
+PACKAGE = __name__.partition(".")[0]
+LIST_MODELS = """
+import json
+import sys
+from importlib import import_module
+tables = import_module(sys.argv[1]).load_models().tables.values()
+print(json.dumps({table.name: [column.name for column in table.columns] for table in tables}))
+"""
 
 
 @dataclass
@@ -32,6 +49,23 @@ class Break(NamedTuple):
     table: str
     column: str
     what: str
+
+
+def models_at(ref: str, git: Git) -> Models:
+    """Those of the code that the ref has; none if it cannot be run here."""
+    if PROJECT is None:
+        return {}
+    with TemporaryDirectory() as folder:
+        git.export(ref, PROJECT / "src", Path(folder))
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-W", "ignore", "-c", LIST_MODELS, f"{PACKAGE}.features"],
+            env={**environ, "PYTHONPATH": folder},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    models: Models = json.loads(done.stdout) if done.returncode == 0 else {}
+    return models
 
 
 def shapes(connection: sa.Connection) -> dict[str, Shape]:

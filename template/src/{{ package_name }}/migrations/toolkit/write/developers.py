@@ -8,7 +8,6 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import RevisionStep
 from alembic.script import Script, ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from .... import DISTRIBUTION
@@ -17,6 +16,7 @@ from .. import history
 from ..apply.loss import Notes
 from ..config import migration_url
 from ..connection import look
+from ..refusal import RefusedError
 from ..scripts import title
 from ..status import status
 
@@ -85,7 +85,7 @@ class Undo:
 
     def _refuse_elsewhere(self) -> None:
         if not load_settings().development:
-            raise CommandError(
+            raise RefusedError(
                 f"{_listed(self.scripts)} were applied to this database, and ENVIRONMENT is not"
                 f" development. Nothing was done: what is in use stays where it is. Join it with"
                 f" `{DISTRIBUTION} db merge`."
@@ -100,7 +100,7 @@ class Undo:
         lost = {what: name for what, name in notes.losses.items() if name not in kept}
         if lost:
             names = " ".join(f"--lose {name}" for name in sorted({*lost.values(), *self._lose}))
-            raise CommandError(
+            raise RefusedError(
                 f"{_listed(self.scripts)} would be undone and applied again behind the others, and"
                 f" that loses {', '.join(lost)}. Nothing was done. If it may be lost, run"
                 f" `{DISTRIBUTION} db rebase {names}`."

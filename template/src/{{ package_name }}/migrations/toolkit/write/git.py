@@ -1,34 +1,38 @@
-"""What git knows of the files of migrations."""
+"""What git knows of the migrations, and of the code that they came with."""
 
 import re
 import subprocess
+import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-REVISION = re.compile(r"^revision\b.*=\s*[\"'](.+)[\"']", re.MULTILINE)
+REVISION = re.compile(r"^revision\b.*?=\s*[\"'](.+?)[\"']", re.MULTILINE)
 
 REFS = "--format=%(refname:short)"
 #: In words that git's regular expressions have on every system.
 LINE = "^revision[ :=]"
+#: Whatever people have configured for themselves.
+GREP = ("grep", "--no-color", "--no-line-number", "--no-column", "--extended-regexp")
 
 
 class Git:
     """The repository that the migrations are in."""
 
     def __init__(self, script: ScriptDirectory) -> None:
-        self.folder = Path(script.dir)
         self.versions = [str(folder) for folder in script._version_locations if folder.exists()]
+        self.root = Path(script.dir)
         try:
             self.root = Path(self("rev-parse", "--show-toplevel").strip())
         except FileNotFoundError:
             raise CommandError("git is not installed, and only git knows branches.") from None
 
-    def __call__(self, *arguments: str) -> str:
+    def __call__(self, *arguments: str, nothing: int = 0) -> str:
+        """git's answer; there may be none, which has an exit code of its own."""
         done = self._run(*arguments)
-        if done.returncode:
+        if done.returncode not in {0, nothing}:
             reason = done.stderr.strip().removeprefix("fatal: ")
             raise CommandError(f"`git {arguments[0]}` failed: {reason}.")
         return done.stdout
@@ -38,10 +42,23 @@ class Git:
 
     def revisions(self, ref: str) -> set[str]:
         """Of the migrations that are there."""
+        if not self.knows(ref):
+            raise CommandError(
+                f"git knows no {ref}: name a branch, tag or commit of this repository, which may have"
+                " to be fetched first (`git fetch origin`)."
+            )
         if not self.versions:
             return set()
-        found = self._run("grep", "-hE", LINE, ref, "--", *self.versions)
-        return set(REVISION.findall(found.stdout))
+        found = self(*GREP, "-h", LINE, ref, "--", *self.versions, nothing=1)
+        return set(REVISION.findall(found))
+
+    def export(self, ref: str, folder: Path, to: Path) -> None:
+        """What is in a folder there."""
+        archive = to / "archive.tar"
+        path = folder.resolve().relative_to(self.root).as_posix()
+        self("archive", "--output", str(archive), f"{ref}:{path}")
+        with tarfile.open(archive) as files:
+            files.extractall(to, filter="data")
 
     def unmerged(self) -> list[Path]:
         """The files that have conflicts."""
@@ -57,7 +74,8 @@ class Git:
         """The file of a revision that is not here, and the branch that has it, or once had."""
         pattern = f"{LINE}.*[\"']{re.escape(revision)}[\"']"
         refs = self("for-each-ref", "--sort=-committerdate", "--count=300", REFS).split()
-        found = self._run("grep", "-lE", pattern, *refs, "--", *self.versions).stdout.splitlines()
+        grep = (*GREP, "--files-with-matches", pattern)
+        found = self._run(*grep, *refs, "--", *self.versions).stdout.splitlines()
         if found:
             ref, _, path = found[0].partition(":")
             return f"its file is {Path(path).name} on {ref}"
@@ -73,7 +91,7 @@ class Git:
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603
             ["git", *arguments],  # noqa: S607
-            cwd=self.folder,
+            cwd=self.root,
             capture_output=True,
             text=True,
             check=False,

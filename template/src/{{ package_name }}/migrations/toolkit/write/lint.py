@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from alembic.config import Config
 
 from ..scripts import read_scripts
-from .branch import models_at, new_since
+from .compat import Models, models_at
+from .git import Git
 from .review import Reviews, review
 from .rules import Finding
 
@@ -15,15 +16,15 @@ from .rules import Finding
 def lint(config: Config, since: str | None, *, as_json: bool, github: bool) -> None:
     """Exit code 1 if there are findings."""
     scripts = read_scripts(config)
-    if since is None:
-        chosen = {script.revision for script in scripts.walk_revisions()}
-    else:
-        chosen = new_since(since, scripts)
-    models = models_at(since, scripts) if since and chosen else None
+    chosen = {script.revision for script in scripts.walk_revisions()}
+    models: Models = {}
+    if since is not None:
+        git = Git(scripts)
+        chosen -= git.revisions(since)
+        models = models_at(since, git) if chosen else {}
     reviewed = Reviews()
     if chosen:
-        is_branch = since is not None
-        reviewed = review(config, chosen, are_one_release=is_branch, models=models or {})
+        reviewed = review(config, chosen, are_one_release=since is not None, models=models)
     if as_json:
         found = [finding._asdict() for finding in reviewed.findings]
         config.print_stdout("%s", json.dumps(found, indent=2))

@@ -14,6 +14,7 @@ from alembic.util import CommandError
 from .... import DISTRIBUTION
 from ..config import migration_url
 from ..connection import look
+from ..refusal import RefusedError
 from ..scripts import read_scripts, squashes, title
 from . import head
 from .developers import Undo
@@ -29,7 +30,8 @@ def rebase(config: Config, onto: str, *, files_only: bool, lose: Sequence[str]) 
         moves = _moves(script, git, onto)
     else:
         git, moves = find(script), {}
-        _refuse_to_be_behind(script, git, onto)
+        if git and git.knows(onto):
+            _refuse_missing(git.revisions(onto), script, onto)
     undo = Undo(config, script, moves, lose)
     if not files_only:
         _reach_database(config)
@@ -54,14 +56,14 @@ def rebase(config: Config, onto: str, *, files_only: bool, lose: Sequence[str]) 
 
 def _moves(script: ScriptDirectory, git: Git, onto: str) -> Moves:
     """The migrations that get another one before them, and which."""
-    theirs = _revisions_of(git, onto)
+    theirs = git.revisions(onto)
     _refuse_missing(theirs, script, onto)
     all_ = list(script.walk_revisions())
     followed = {before for each in all_ if each.revision in theirs for before in _before(each)}
     heads = [each for each in all_ if each.revision in theirs - followed]
     if len(heads) > 1:
         names = " and ".join(each.revision for each in heads)
-        raise CommandError(
+        raise RefusedError(
             f"{onto} itself has more than one last migration, {names}. Join them there first"
             f" (`{DISTRIBUTION} db merge`), or name the branch to put yours behind."
         )
@@ -69,7 +71,7 @@ def _moves(script: ScriptDirectory, git: Git, onto: str) -> Moves:
     moves: Moves = {}
     for each in _in_line(script, theirs, last):
         if len(_before(each)) > 1:
-            raise CommandError(
+            raise RefusedError(
                 f"{title(each)} joins {' and '.join(_before(each))}, so your"
                 " migrations cannot be put in one line. Delete that file if nobody has applied it,"
                 f" and run this again; or join all with `{DISTRIBUTION} db merge`."
@@ -80,26 +82,12 @@ def _moves(script: ScriptDirectory, git: Git, onto: str) -> Moves:
     return moves
 
 
-def _revisions_of(git: Git, ref: str) -> set[str]:
-    if not git.knows(ref):
-        raise CommandError(
-            f"git knows no {ref}. Fetch it (`git fetch`), or name the branch to put your migrations"
-            f" behind: `{DISTRIBUTION} db rebase main`."
-        )
-    return git.revisions(ref)
-
-
-def _refuse_to_be_behind(script: ScriptDirectory, git: Git | None, onto: str) -> None:
-    if git and git.knows(onto):
-        _refuse_missing(git.revisions(onto), script, onto)
-
-
 def _refuse_missing(theirs: set[str], script: ScriptDirectory, onto: str) -> None:
     """What is not here cannot be followed."""
     here = {each.revision for each in script.walk_revisions()}
     squashed = squashes(script.walk_revisions())
     if missing := sorted(theirs - here - squashed.keys()):
-        raise CommandError(
+        raise RefusedError(
             f"{onto} has migrations that are not here yet: {', '.join(missing)}. Nothing was done:"
             f" bring them here first (`git merge {onto}`), and run this again."
         )
@@ -134,7 +122,7 @@ def _refuse_conflicts(git: Git, script: ScriptDirectory) -> None:
     """The database cannot be brought along as long as the code cannot run."""
     others = [path for path in git.unmerged() if path != head.file_of(script)]
     if python := [str(path) for path in others if path.suffix == ".py"]:
-        raise CommandError(
+        raise RefusedError(
             f"git has conflicts in {', '.join(python)}. Nothing was done: resolve them first, since"
             " the database is brought along, which needs the models; or use --files-only."
         )

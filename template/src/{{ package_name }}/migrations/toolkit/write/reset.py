@@ -4,7 +4,6 @@ import sys
 
 from alembic import command
 from alembic.config import Config
-from alembic.util import CommandError
 
 from .... import DISTRIBUTION
 from ....config import load_settings
@@ -12,12 +11,13 @@ from ..apply import definitions
 from ..config import migration_url
 from ..connection import look
 from ..history import OWN_TABLES
+from ..refusal import RefusedError
 from ..scripts import read_scripts
 
 
 def reset(config: Config, *, sure: bool) -> None:
     if not load_settings().development:
-        raise CommandError(
+        raise RefusedError(
             "`reset` deletes everything in the database, and is for development: set"
             " ENVIRONMENT=development if this is one. Nothing was done."
         )
@@ -37,8 +37,8 @@ def reset(config: Config, *, sure: bool) -> None:
 
 def _ask(question: str) -> None:
     if not sys.stdin.isatty():
-        raise CommandError(
+        raise RefusedError(
             f"{question} Nothing was done. If that is meant: `{DISTRIBUTION} db reset --yes`."
         )
     if input(f"{question} Go on? [y/N] ").strip().lower() not in {"y", "yes"}:
-        raise CommandError("Nothing was done.")
+        raise RefusedError("Nothing was done.")

@@ -24,6 +24,7 @@ from ..apply.snapshot import Facts, differences, snapshot
 from ..config import alembic_config, migration_url, scratch_url
 from ..connection import look
 from ..history import digest
+from ..refusal import RefusedError
 from ..scripts import read_scripts, title
 from ..throwaway import make_alike, migrate, throw_away_database
 from .creation import Creation, creation
@@ -47,9 +48,11 @@ END_OF_HEADER = "\n\n\ndef upgrade("
 
 def squash(config: Config, last: str, *, without: Sequence[str]) -> None:
     script = read_scripts(config)
-    target, old = _choose(script, last)
-    if len(old) < 2:
-        config.print_stdout("%s", f"Nothing to do: {title(target)} is the first migration.")
+    target = script.get_revision(last)
+    found = script.iterate_revisions(target.revision if target else "base", "base")
+    old = [each for each in found if isinstance(each, Script)][::-1]
+    if target is None or len(old) < 2:
+        config.print_stdout("%s", "Nothing to do: there is one migration at most.")
         return
     _refuse_lost_files(Git(script), old)
     _refuse_branches(script, target, old)
@@ -70,18 +73,9 @@ def squash(config: Config, last: str, *, without: Sequence[str]) -> None:
     )
 
 
-def _choose(script: ScriptDirectory, last: str) -> tuple[Script, list[Script]]:
-    """The last one, and all that it takes the place of, oldest first."""
-    target = script.get_revision(last)
-    if target is None:
-        raise CommandError("There are no migrations.")
-    found = script.iterate_revisions(target.revision, "base")
-    return target, [each for each in found if isinstance(each, Script)][::-1]
-
-
 def _refuse_lost_files(git: Git, old: Sequence[Script]) -> None:
     if files := git.uncommitted(each.path for each in old):
-        raise CommandError(
+        raise RefusedError(
             f"git could not bring these back: {', '.join(files)}. Commit them first. Nothing was"
             " done."
         )
@@ -91,7 +85,7 @@ def _refuse_branches(script: ScriptDirectory, target: Script, old: Sequence[Scri
     gone = {each.revision for each in old} - {target.revision}
     for each in script.walk_revisions():
         if each not in old and gone.intersection(each._all_down_revisions):
-            raise CommandError(
+            raise RefusedError(
                 f"{title(each)} follows one that would be gone. Nothing was done: squash up to a"
                 " migration that all later ones come after."
             )
@@ -115,7 +109,7 @@ def _refuse_more_than_schema(
         options = " ".join(f"--without {name}" for name in [*without, *names])
         before = old[: old.index(found[0][0])]
         up_to = f"squash up to the one before (`{COMMAND} {before[-1].revision}`)" if before else ""
-        raise CommandError(
+        raise RefusedError(
             "These do more than change the schema, and that would be lost to new databases:"
             f"{listed}\nNothing was done: {up_to}{', or' if before else ''} if new databases do not"
             f" need it, say so (`{COMMAND} {last} {options}`)."
@@ -163,7 +157,7 @@ def _write_and_try(
         found = _try(elsewhere, folder, target)
     if lines := list(differences(found, wanted)):
         config.print_stdout("%s", "\n".join(["The squashed migration would differ:", *lines]))
-        raise CommandError(
+        raise RefusedError(
             "What is listed above cannot be squashed. Nothing was done: squash up to a migration"
             " before it comes."
         )
@@ -181,7 +175,7 @@ def _try(url: URL, folder: Path, target: Script) -> Facts:
         command.downgrade(config, "base")
         command.upgrade(config, target.revision)
     except CommandError as error:
-        raise CommandError(
+        raise RefusedError(
             f"The squashed migration does not run, and nothing was done: {error}"
         ) from None
     return found
@@ -195,7 +189,7 @@ def _refuse_rows(connection: Connection) -> None:
         if connection.execute(sa.select(sa.text("1")).select_from(table)).first()
     ]
     if full:
-        raise CommandError(
+        raise RefusedError(
             f"The migrations put rows into {', '.join(full)}, which would be lost to new databases."
             " Nothing was done: squash up to a migration before that."
         )
