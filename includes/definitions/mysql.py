@@ -63,6 +63,11 @@ def tables(connection: Connection) -> list[str]:
     return inspect(connection).get_table_names()
 
 
+def other_schemas(_: Connection) -> list[str]:
+    """Which go with the tables, where all is made anew: there are none."""
+    return []
+
+
 def definitions(connection: Connection) -> Iterable[tuple[str, str, str, str]]:
     """Kind, name, table, text."""
     [(database, collation)] = connection.exec_driver_sql(DEFAULTS)

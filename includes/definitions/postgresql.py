@@ -102,6 +102,15 @@ SELECT 'DROP ' || kind || ' IF EXISTS ' || name || ' CASCADE' FROM (
 ) things (oid, kind, name)
 WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = things.oid AND d.deptype = 'e')
 """
+# Other schemas of the same user; one that has an extension may be an administrator's work.
+SCHEMAS = """
+SELECT quote_ident(nspname) FROM pg_namespace n
+WHERE nspowner = current_user::regrole AND nspname !~ '^(pg_|information_schema$|public$)'
+    AND oid <> coalesce(current_schema()::regnamespace, 0)
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = n.oid AND d.deptype = 'e')
+    AND NOT EXISTS (SELECT FROM pg_extension e WHERE e.extnamespace = n.oid)
+ORDER BY 1
+"""
 EXTENSIONS = "SELECT quote_ident(extname) FROM pg_extension WHERE extname <> 'plpgsql'"
 SCHEMA = "SELECT quote_ident(current_schema())"
 
@@ -110,12 +119,19 @@ def tables(connection: Connection) -> list[str]:
     return [row.name for row in connection.exec_driver_sql(TABLES)]
 
 
+def other_schemas(connection: Connection) -> list[str]:
+    """Which go with the tables, where all is made anew."""
+    return list(connection.exec_driver_sql(SCHEMAS).scalars())
+
+
 def definitions(connection: Connection) -> Iterable[tuple[str, str, str, str]]:
     """Kind, name, table, text."""
     return [tuple(row) for row in connection.exec_driver_sql(DEFINITIONS)]
 
 
 def empty(connection: Connection) -> None:
+    for schema in other_schemas(connection):
+        connection.exec_driver_sql(f"DROP SCHEMA {schema.replace('%', '%%')} CASCADE")
     for (statement,) in connection.exec_driver_sql(DROPS).all():
         connection.exec_driver_sql(statement.replace("%", "%%"))
 

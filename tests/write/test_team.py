@@ -350,6 +350,8 @@ OTHERS = {
         "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
         "CREATE MATERIALIZED VIEW m AS SELECT 1 AS n",
         "CREATE SEQUENCE numbers",
+        'CREATE SCHEMA "Billing%"',
+        'CREATE TABLE "Billing%".invoices (id integer REFERENCES users)',
     ],
     "mysql": ["CREATE PROCEDURE p() SELECT 1"],
     "mariadb": ["CREATE PROCEDURE p() SELECT 1", "CREATE SEQUENCE numbers"],
@@ -372,7 +374,8 @@ def test_reset(lab: Lab, database: str) -> None:
         ):
             target.execute(statement)
         before = target.tables()
-        refuses(target.db("reset"), "This deletes 3 tables in ", "my-service db reset --yes")
+        schemas = ', and the schemas "Billing%"' if database == "postgresql" else ""
+        refuses(target.db("reset"), f": 3 tables{schemas}. Nothing", "my-service db reset --yes")
         refuses(target.db("reset", "--yes", ENVIRONMENT="production"), "is for development")
         refuses(target.db("reset", DATABASE_URL="nonsense"), "DATABASE_URL", code=2)
         refuses(target.db("merge", "r1", "nowhere"), "'nowhere'", code=2)
@@ -387,6 +390,26 @@ def test_reset(lab: Lab, database: str) -> None:
             assert '"state": "current"' in succeed(target.db("status", "--json"))
         for statement in ("CREATE VIEW v AS SELECT * FROM users", *OTHERS[database]):
             target.execute(statement)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_reset_of_two_schemas(lab: Lab) -> None:
+    """What an administrator has made stays."""
+    lab.write(
+        "r1",
+        """
+        op.execute("CREATE SCHEMA billing")
+        op.create_table("invoices", sa.Column("id", sa.Integer), schema="billing")
+        """,
+    )
+    with lab.fresh() as target:
+        target.execute("CREATE SCHEMA extensions")
+        target.execute("CREATE EXTENSION citext SCHEMA extensions")
+        target.upgrade()
+        target.execute("INSERT INTO billing.invoices VALUES (1)")
+        succeed(target.db("reset", "--yes"))
+        assert target.query("SELECT id FROM billing.invoices") == []
+        assert target.query("SELECT 'a'::extensions.citext::text") == [("a",)]
 
 
 def refuses(ended: Ended, *parts: str, code: int = 1) -> None:

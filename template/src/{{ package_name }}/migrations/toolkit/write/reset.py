@@ -24,10 +24,11 @@ def reset(config: Config, *, sure: bool) -> None:
     read_scripts(config)
     url = migration_url(config)
     with look(url) as connection:
-        count = len(set(definitions.tables(connection)) - OWN_TABLES)
-        if count and not sure:
-            tables = "1 table" if count == 1 else f"{count} tables"
-            _ask(f"This deletes {tables} in {url.database}, with all rows.")
+        tables = set(definitions.tables(connection)) - OWN_TABLES
+        schemas = definitions.other_schemas(connection)
+        if (tables or schemas) and not sure:
+            named = f", and the schemas {', '.join(schemas)}" if schemas else ""
+            _ask(f"This deletes in {url.database}, with all rows: {len(tables)} tables{named}.")
         connection.rollback()
         connection.execution_options(read_only=False)
         with connection.begin():
