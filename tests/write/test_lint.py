@@ -579,6 +579,7 @@ SQUAWK = """\
 #!/bin/sh
 cat > "$0.sql"
 echo '[{"rule_name": "ban-char-field", "line": 1, "message": "It fills up."},'
+echo '{"rule_name": "prefer-identity", "line": 0, "message": "SQLAlchemy makes it."},'
 echo '{"rule_name": "adding-field-with-default", "line": 0, "message": "It locks."}]'
 """
 
@@ -592,7 +593,7 @@ def test_squawk(render: Callable[..., Project], tmp_path: Path, database_url: st
     files = {
         "new": migration(
             """
-            op.execute("CREATE TABLE t (a text)")
+            op.execute("CREATE TABLE t -- of theirs\\n(a text)")
             op.execute("ALTER TABLE t ADD b char(3) DEFAULT 'a;b'")
             """
         )

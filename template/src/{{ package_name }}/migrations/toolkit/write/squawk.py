@@ -10,16 +10,15 @@ from pathlib import Path
 
 from .changes import Change
 from .recording import Recording
+from .sql import COMMENT
 
-#: What is about locks, rewrites and scans the server knows better.
+#: What is about locks, rewrites and scans the server knows better; and what SQLAlchemy makes of plain
+#: integers (SERIAL, INTEGER) nobody has to explain.
 ADVICE = {
     "ban-alter-domain-with-add-constraint": "Put the CHECK on the columns instead.",
     "ban-char-field": "sa.String or sa.Text: CHAR fills up with spaces.",
     "ban-create-domain-with-constraint": "Put the CHECK on the columns instead.",
     "identifier-too-long": "A name of at most 63 characters: PostgreSQL cuts off the rest.",
-    "prefer-bigint-over-int": "sa.BigInteger, whose numbers do not run out.",
-    "prefer-bigint-over-smallint": "sa.BigInteger, whose numbers do not run out.",
-    "prefer-identity": "sa.Identity(), which nothing but the column can use.",
     "prefer-timestamp-tz": "sa.DateTime(timezone=True): without, nobody knows which time is meant.",
     "require-enum-value-ordering": "ADD VALUE ... AFTER or BEFORE, so that the order is what it says.",
 }
@@ -35,7 +34,7 @@ def advised(recording: Recording) -> Iterator[tuple[int, Change]]:
         return
     done = subprocess.run(  # noqa: S603
         [command, "--reporter", "json"],
-        input="".join(f"{' '.join(each.sql.rstrip('; ').split())};\n" for each in statements),
+        input="".join(f"{_one_line(each.sql)};\n" for each in statements),
         capture_output=True,
         text=True,
         check=False,
@@ -45,3 +44,7 @@ def advised(recording: Recording) -> Iterator[tuple[int, Change]]:
             statement = statements[each["line"]]
             code = f"squawk-{each['rule_name']}"
             yield statement.line, Change(code, "", each["message"].rstrip("."))
+
+
+def _one_line(sql: str) -> str:
+    return " ".join(COMMENT.sub(" ", sql).rstrip("; \n").split())
