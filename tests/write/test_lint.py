@@ -407,6 +407,15 @@ CASES = {
         """
         # safe: drop-column
         op.drop_column("{t}", "nickname")  # -> drop-column
+        # safe: drop-column -
+        op.drop_column("{t}", "number")  # -> drop-column
+        """,
+    ),
+    "said after something else": (
+        "PMS",
+        """
+        op.drop_column("{t}", "nickname")  # noqa: E501  # safe: drop-column see #7
+        op.drop_table("{t}")  # safe: drop-column see #7 # safe: drop-table never used
         """,
     ),
     "another thing said": (
@@ -573,6 +582,21 @@ def test_code_of_the_release_before(
     assert {name for name, codes in told.items() if code in codes} == {
         name for name, breaks in expected.items() if breaks
     }
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_value_that_need_not_be_taken_back(
+    render: Callable[..., Project], database_url: str
+) -> None:
+    """As autogenerate writes it."""
+    change = "op.execute(\"ALTER TYPE mood ADD VALUE IF NOT EXISTS 'glad'\")"
+    files = {
+        "before": migration("op.execute(\"CREATE TYPE mood AS ENUM ('sad')\")"),
+        "new": migration(change, "pass"),
+    }
+    project = render(database="postgresql", example=False)
+    answer = _review(project, database_url, {"all": History(files, ["new"])})
+    assert answer["found"]["all"]["findings"] == []
 
 
 SQUAWK = """\

@@ -25,6 +25,7 @@ with op.batch_alter_table("people") as batch:
     batch.alter_column("number", type_=sa.BigInteger, existing_type=sa.Integer)
 op.add_column("people", sa.Column("name", sa.String(50), nullable=False, server_default=""))
 op.execute("DROP TABLE teams")
+op.execute("INSERT INTO people (id, name) VALUES (1, '100%')")
 op.drop_column("people", "email")
 """
 # What the server says of the first statement of each.
@@ -68,6 +69,7 @@ def test_what_is_pending(three: Lab, database: str) -> None:
     assert plan["breaks"] == []
     assert "r3 (" in shown.output
     assert "-- writes all rows of people anew" in shown.output
+    assert "VALUES (1, '100%');" in shown.output
     assert "would work on the new schema" in shown.output
     assert (nothing.code, nothing.output) == (0, "Nothing is pending.\n")
 

@@ -91,6 +91,8 @@ class Recording:
             origin = "safe_ops"
         elif BATCH in through or not isinstance(self._under_way, ops.ExecuteSQLOp | None):
             origin = "operation"
+        if self._connection.dialect.paramstyle in {"format", "pyformat"}:
+            sql = sql.replace("%%", "%")
         self.current = Statement(line, sql.strip(), origin, self._is_alone())
         self.statements.append(self.current)
 

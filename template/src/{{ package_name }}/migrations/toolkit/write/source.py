@@ -10,7 +10,10 @@ from pathlib import Path
 from .changes import Change
 
 PACKAGE = __name__.partition(".")[0]
-SAFE = re.compile(r"#\s*safe:\s*([\w-]+)[ \t]*(.*)")
+#: There may be several in one comment, and another one before; a reason has letters.
+SAFE = re.compile(r"#\s*safe:\s*([\w-]+)\W*((?:(?!#\s*safe:).)*)")
+#: It cannot be undone, and may be run again.
+REPEATABLE = "ADD VALUE IF NOT EXISTS"
 
 
 class Source:
@@ -24,9 +27,10 @@ class Source:
         self._statements = [node for node in nodes if node.col_offset]
         #: Code, reason, and the lines that it is about.
         self._safe = [
-            (found[1], found[2].strip(), self._lines(token))
+            (code, reason, self._lines(token))
             for token in tokenize.generate_tokens(io.StringIO(text).readline)
-            if token.type == tokenize.COMMENT and (found := SAFE.match(token.string))
+            if token.type == tokenize.COMMENT
+            for code, reason in SAFE.findall(token.string)
         ]
 
     def is_safe(self, code: str, line: int) -> bool:
@@ -83,9 +87,10 @@ def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:
 
 
 def _is_empty(function: ast.FunctionDef | None) -> bool:
-    """Nothing but `pass`, a docstring or `...`."""
+    """Nothing but `pass`, a docstring or `...`, or what need not be undone."""
     return function is None or all(
         isinstance(node, ast.Pass)
         or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        or REPEATABLE in ast.unparse(node)
         for node in function.body
     )
