@@ -197,7 +197,7 @@ def reason(error: DBAPIError) -> str:
 def explain(error: DBAPIError, url: URL) -> str:
     """Why there is no connection, and what to do about it."""
     where = f"{url.host or 'localhost'}:{url.port or 3306}"
-    why = reason(error)
+    why = reason(error).rstrip(".")
     if _code(error) in FULL:
         advice = "Try again later, or with `db upgrade --wait 60`."
         return f"The server at {where} refuses: {why}. {advice}"

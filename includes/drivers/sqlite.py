@@ -189,7 +189,7 @@ def explain(error: DBAPIError, url: URL) -> str:
     """Why there is no connection, and what to do about it."""
     return (
         f"SQLite cannot open {url.database}: {error.orig}."
-        " Correct DATABASE_URL, or create the folder and see that this user may write there."
+        " Correct DATABASE_URL, or see that its folder is there, has room, and lets this user write."
     )
 
 
