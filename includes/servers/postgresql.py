@@ -1,6 +1,7 @@
 """PostgreSQL: how migrations take turns, and keep out of the application's way."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,12 @@ POLL = 0.5
 # statement, where there is no transaction.
 NAME = f"{DISTRIBUTION} migration"
 COMMENT = f"/* {NAME} */ "
+
+ENDS_TRANSACTION = re.compile(
+    r"(?:^|;)\s*(COMMIT|ROLLBACK|ABORT)\b(?!(?:\s+(?:WORK|TRANSACTION))?\s+TO\b)", re.IGNORECASE
+)
+# Where these words mean something else: texts, bodies of functions, comments.
+QUOTED = re.compile(r"'(?:[^']|'')*'|(\$\w*\$).*?\1|--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 SESSIONS = r"""
     SELECT pid, application_name AS name, host(client_addr) AS address, state,
@@ -118,14 +125,17 @@ def applying(context: MigrationContext, step: MigrationInfo) -> Iterator[None]:
     ) -> tuple[str, Any]:
         if _is_autocommit(connection):
             statement = COMMENT + notes.repeatable(statement)
+        else:
+            _refuse_end(statement, step)
         return statement, parameters
 
     def refuse_to_split(connection: Connection) -> None:
         if not _is_autocommit(connection) and _has_written(connection):
             raise CommandError(
                 f"Migration {step.up_revision_id} changes something before its"
-                " autocommit_block(), which would commit that much of it, to stay whatever comes."
-                " Move what is in the block to a migration of its own."
+                " autocommit_block() or commit(), which would commit that much of it, to stay"
+                " whatever comes. Leave commit() out, and move what is in a block to a migration of"
+                " its own."
             )
 
     event.listen(connection, "before_cursor_execute", make_repeatable, retval=True)
@@ -222,6 +232,15 @@ def _refuse_another(begun: tuple[str, str] | None, step: MigrationInfo) -> None:
         raise CommandError(
             f"The {direction} of {revision} was interrupted: complete it first, with"
             f" `{direction} {target}`."
+        )
+
+
+def _refuse_end(statement: str, step: MigrationInfo) -> None:
+    if found := ENDS_TRANSACTION.search(QUOTED.sub("", statement)):
+        raise CommandError(
+            f"Migration {step.up_revision_id} says {found[1].upper()}. Each migration is one"
+            " transaction, so that none is ever half-applied: leave it out. What runs in no"
+            " transaction goes into autocommit_block(), before anything is changed."
         )
 
 

@@ -286,6 +286,44 @@ def test_a_change_before_an_autocommit_block_is_refused(lab: Lab) -> None:
         assert [target.query(fact) for fact in FACTS] == before
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        'op.execute("/* now */ commit;")',
+        'op.execute("ROLLBACK WORK")',
+        "op.execute(\"INSERT INTO accounts VALUES (1, 1); COMMIT; SELECT 'x'\")",
+        "op.get_bind().commit()",
+    ],
+)
+def test_a_migration_does_not_end_its_transaction(lab: Lab, end: str) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", f'op.execute("CREATE TABLE a (id INT)")\n{end}\nop.execute("SELECT 1/0")')
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        before = [target.query(fact) for fact in FACTS]
+        refused = target.alembic("upgrade", "head")
+        assert refused.code != 0
+        assert "FAILED: Migration r2 " in refused.output
+        assert "leave " in refused.output.lower()
+        assert "Traceback" not in refused.output
+        assert [target.query(fact) for fact in FACTS] == before
+
+
+def test_what_looks_like_the_end_of_a_transaction(lab: Lab) -> None:
+    lab.write(
+        "r1",
+        """
+        op.execute("SAVEPOINT here")
+        op.execute("ROLLBACK TO SAVEPOINT here; ROLLBACK TRANSACTION TO here")
+        op.execute("CREATE TABLE notes (text TEXT DEFAULT '; COMMIT;') -- ; COMMIT")
+        op.execute("CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN NULL; COMMIT; END $$")
+        op.execute("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END")
+        """,
+    )
+    with lab.fresh() as target:
+        target.upgrade("head")
+
+
 def test_what_only_reads_may_come_before_an_autocommit_block(lab: Lab) -> None:
     lab.write("r1", CREATE)
     lab.write("r2", READ_BEFORE_THE_BLOCK)
