@@ -347,6 +347,26 @@ def test_ours_beside_tables_of_somebody_else(lab: Lab) -> None:
         assert target.revision == "r1"
 
 
+def test_the_version_table_was_emptied(lab: Lab) -> None:
+    lab.write("r1", CREATE, 'op.drop_table("users")')
+    with lab.fresh() as target:
+        target.upgrade()
+        target.execute("DELETE FROM alembic_version")
+        for command in (target.alembic, target.db):
+            ended = command("upgrade", "head")
+            assert ended.code != 0
+            assert "has tables already: users" in ended.output
+            assert "db baseline" in ended.output
+        ended = target.db("status")
+        assert (ended.code, ended.output.split(":")[0]) == (1, "unmanaged")
+        assert target.db("baseline").code == 0
+        assert target.revision == "r1"
+        # Where all was undone, a table that is there is nobody's fault.
+        assert target.alembic("downgrade", "base").code == 0
+        target.execute(THEIRS)
+        target.upgrade()
+
+
 def test_what_a_later_migration_makes_is_not_ignored(lab: Lab) -> None:
     with lab.fresh() as target:
         lab.write("r1", CREATE)

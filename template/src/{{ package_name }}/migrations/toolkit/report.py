@@ -27,7 +27,7 @@ MEANINGS: dict[State, str] = {
     "unknown": "the database is at a migration that this release does not know",
     "half-applied": "a migration was begun and not completed",
     "edited": "files of migrations were edited after these were applied",
-    "unmanaged": "the database has tables, but no migration has made them",
+    "unmanaged": "the database has tables, but is at no migration",
 }
 GOOD: set[State] = {"current", "ahead"}
 

@@ -22,7 +22,7 @@ REASONS: dict[State, str] = {
     "behind": "The database lacks migrations of this release.",
     "unknown": "The database is at a migration that this release does not know.",
     "half-applied": "A migration was begun and not completed.",
-    "unmanaged": "The database has tables, but no migration has made them.",
+    "unmanaged": "The database has tables, but is at no migration.",
 }
 
 
@@ -95,13 +95,14 @@ def status(
 
 
 def unmanaged_tables(connection: sa.Connection) -> tuple[str, ...]:
-    """The tables of a database that is at no revision, unless migrations were applied once.
+    """The tables of a database that is at no revision, unless all migrations were undone.
 
-    In this order: a migration that another process runs meanwhile makes the history first.
+    In this order: another process may run the first migration meanwhile.
     """
     tables = sorted(set(definitions.tables(connection)) - history.OWN_TABLES)
-    if not tables or sa.inspect(connection).has_table(history.HISTORY.name):
-        return ()
+    if tables and sa.inspect(connection).has_table(history.HISTORY.name):
+        is_emptied = history.applied(connection) and not _database_heads(connection)
+        return tuple(tables) if is_emptied else ()
     return tuple(tables)
 
 

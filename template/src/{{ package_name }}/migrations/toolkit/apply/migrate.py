@@ -198,8 +198,8 @@ def refuse_unmanaged(connection: Connection, plan: Plan) -> None:
         return
     if tables := unmanaged_tables(connection):
         raise CommandError(
-            f"The database has tables that no migration has made: {listed(tables)}. Nothing was"
-            f" changed. If they are this service's, run `{DISTRIBUTION} db baseline`, which finds"
+            f"The database is at no migration, and has tables already: {listed(tables)}. Nothing"
+            f" was changed. If they are this service's, run `{DISTRIBUTION} db baseline`, which finds"
             " the migration that they match; if they are somebody else's,"
             f" `{DISTRIBUTION} db -x other-tables=ignore upgrade`."
         )
