@@ -286,6 +286,19 @@ def test_the_server_goes(lab: Lab) -> None:
         assert "The database is at base." in said
 
 
+@pytest.mark.parametrize("arguments", [["upgrade", ""], ["downgrade", "-1"]])
+def test_there_is_no_way(lab: Lab, arguments: list[str]) -> None:
+    """A variable of the deployment was empty; somebody has deleted the function."""
+    lab.write("r1", CREATE)
+    path = lab.project.package / "migrations" / "versions" / "r1.py"
+    path.write_text(path.read_text().replace("def downgrade", "def no_downgrade"))
+    with lab.fresh() as target:
+        target.upgrade()
+        said = failure(target.db(*arguments))
+        assert said.startswith("There is no way from r1 to ")
+        assert "db history" in said
+
+
 @ON_SERVERS
 def test_a_user_who_may_not(lab: Lab) -> None:
     """Commands that only look fail with a sentence, too."""

@@ -110,8 +110,8 @@ class Plan:
 
     def _find_steps(self, heads: tuple[str, ...], looking: MigrationContext) -> None:
         self._steps: list[Step] = []
-        if looking.purge or self.knows(heads):
-            self._steps += self._find(heads, looking)
+        if self.knows(heads):
+            self._steps += self._find_way(heads, looking)
         else:
             self._see_how_far_beyond(cast(Connection, looking.connection))
         downgrades = [
@@ -126,6 +126,15 @@ class Plan:
             self._let_server_prepare(step)
         # Where the database is before the first step, and then after each.
         self._places = [set(heads)]
+    def _find_way(self, heads: tuple[str, ...], looking: MigrationContext) -> list[Step]:
+        try:
+            return list(self._find(heads, looking))
+        except (AssertionError, AttributeError) as error:  # Of Alembic's, or no such function.
+            raise CommandError(
+                f"There is no way from {shown(heads)} to {self._target!r} ({error or 'no target'})."
+                f" Nothing was done: `{DISTRIBUTION} db history` lists the migrations."
+            ) from None
+
 
     def knows(self, revisions: Iterable[str]) -> bool:
         """Whether this release has them all."""
