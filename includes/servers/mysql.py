@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..connection import LENGTH
-from .journal.entries import State, last_that_stays, unfinished_revision
+from .journal.entries import State, forget, last_that_stays
 from .journal.journal import Journal
 from .journal.verdict import Resume
 from .journal.wire import code
@@ -89,8 +89,10 @@ def applying(context: MigrationContext, step: MigrationInfo) -> AbstractContextM
     return journal.applying(step)
 
 
-def finish(connection: Connection) -> None:
-    """Each migration has been committed by itself."""
+def finish(connection: Connection, *, is_stamp: bool = False) -> None:
+    """Each migration has been committed by itself. Who stamps says what the database is like."""
+    if is_stamp:
+        forget(connection)
 
 
 def what_stays(connection: Connection) -> str:
@@ -98,11 +100,10 @@ def what_stays(connection: Connection) -> str:
     last = last_that_stays(connection)
     if last is None:
         return "Nothing of it stays."
-    statement, state = shorten(last[0], LENGTH), last[1]
-    condition = "" if state is State.DONE else ", if it took effect,"
+    condition = "" if last.state == State.DONE else ", if it took effect,"
     return (
-        f"What it did up to and with `{statement}`{condition} stays, and the next run goes on from"
-        " there: leave the file as it is up to there."
+        f"What it did up to and with `{shorten(last.statement, LENGTH)}`{condition} stays, and the"
+        " next run goes on from there: leave the file as it is up to there."
     )
 
 
@@ -120,7 +121,8 @@ def unfinished(connection: Connection) -> str | None:
     """The revision that was begun, and that nobody is completing now."""
     if connection.exec_driver_sql(f"SELECT IS_USED_LOCK({LOCK})").scalar():
         return None
-    return unfinished_revision(connection)
+    last = last_that_stays(connection)
+    return last.revision if last else None
 
 
 def _refuse_galera(connection: Connection) -> None:

@@ -150,8 +150,10 @@ def applying(context: MigrationContext, step: MigrationInfo) -> Iterator[None]:
         connection.info["unfinished"] = None
 
 
-def finish(connection: Connection) -> None:
-    """Each migration has been committed by itself."""
+def finish(connection: Connection, *, is_stamp: bool = False) -> None:
+    """Each migration has been committed by itself. Who stamps says what the database is like."""
+    if is_stamp:
+        concurrently.forget(connection)
 
 
 def what_stays(connection: Connection) -> str:
@@ -224,7 +226,7 @@ def _describe(row: Row[Any]) -> str:
 
 
 def _refuse_another(begun: tuple[str, str] | None, step: MigrationInfo) -> None:
-    if begun is None or step.is_stamp:
+    if begun is None:
         return
     revision, direction = begun
     if begun != (step.up_revision_id, "upgrade" if step.is_upgrade else "downgrade"):

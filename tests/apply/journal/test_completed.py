@@ -2,7 +2,7 @@
 
 import pytest
 
-from .workshop import MARKS, Workshop
+from .workshop import MARKS, TABLE, Workshop
 
 pytestmark = MARKS
 
@@ -59,6 +59,26 @@ def test_a_stamp_forgets_what_was_half_applied(workshop: Workshop) -> None:
     with workshop.case(A + DIE + B) as case:
         case.die()
         case.complete("stamp", "r2")
+
+
+def test_a_stamp_of_where_it_is_forgets_it_too(workshop: Workshop) -> None:
+    """All was undone by hand, and it is not to be begun again."""
+    with workshop.case(A + DIE + B) as case:
+        case.die()
+        case.execute("ALTER TABLE t DROP COLUMN a")
+        assert f"`{workshop.slug} db stamp`" in case.refused("upgrade", "r1")
+        case.complete("stamp", "r1")
+        case.complete("downgrade", "base")
+
+
+def test_another_step_may_follow_one_that_changed_nothing(workshop: Workshop) -> None:
+    look = 'op.get_bind().execute(sa.text("SELECT * FROM t"))\n'
+    undo = 'op.execute("DROP TABLE t")'
+    with workshop.case(look + 'op.execute("ALTER TABLE nothing ADD COLUMN a INT")') as case:
+        workshop.write("r1", TABLE, undo, after=None)
+        assert "Nothing of it stays" in case.refused()
+        assert case.run("upgrade", "r1").code == 0
+        case.complete("downgrade", "base")
 
 
 def test_it_can_be_begun_again_when_all_was_undone_by_hand(workshop: Workshop) -> None:
@@ -175,7 +195,10 @@ def test_a_user_who_may_not_keep_the_journal(workshop: Workshop) -> None:
     with workshop.case(A) as case:
         case.execute("DROP TABLE alembic_journal")
         with case.user("SELECT", "INSERT", "UPDATE", "DELETE") as user:
-            assert "Allow this user to CREATE" in case.refused(user=user)
+            refusal = case.refused(user=user)
+            assert refusal.startswith("The upgrade of r2 (")
+            assert "CREATE command denied" in refusal
+            assert "alembic_journal" in refusal
 
 
 SWAP = 'op.execute("RENAME TABLE t TO x, u TO t, x TO u")\n'

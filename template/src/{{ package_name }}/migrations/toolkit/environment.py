@@ -100,15 +100,11 @@ def _change(url: URL, options: Options, settings: Settings) -> None:
         without_tables = options | {"target_metadata": None}
         context.configure(connection=connection, **_with_ours(without_tables, recorder))
         plan = migrate.Plan(context.get_context(), progress, consent)
-        if plan.is_empty:
-            migrate.refuse_unfinished(connection, plan)
-        else:
-            migrate.refuse_unmanaged(connection, plan)
-        connection.rollback()
-        connection.execution_options(read_only=False)
-        if plan.is_empty:
+        if migrate.has_nothing_to_do(connection, plan):
             logger.info("Nothing to do: the database is at %s.", plan.place)
             return
+        connection.rollback()
+        connection.execution_options(read_only=False)
         options = _with_tables(options)
         with server.turn(connection, wait=patience.wait) as migrating:
             ours = _with_ours(options, recorder, plan.applied)

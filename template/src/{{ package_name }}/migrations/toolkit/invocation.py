@@ -42,13 +42,13 @@ def given_last(name: str) -> str | None:
     return values[-1] if values else None
 
 
-def line(command: str, target: str, *, lose: Iterable[str] = ()) -> str:
+def line(*command: str, lose: Iterable[str] = ()) -> str:
     """The same command, to be copied."""
     if _is_plain_alembic():
-        words = ["alembic", *(word for name in lose for word in ("-x", f"lose={name}"))]
-        return shlex.join([*words, command, target])
-    words = [DISTRIBUTION, "db", command, target]
-    return shlex.join([*words, *(word for name in lose for word in ("--lose", name))])
+        arguments = [word for name in lose for word in ("-x", f"lose={name}")]
+        return shlex.join(["alembic", *arguments, *command])
+    options = [word for name in lose for word in ("--lose", name)]
+    return shlex.join([DISTRIBUTION, "db", *command, *options])
 
 
 def again(*arguments: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, cast
 from alembic import context
 from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 from alembic.script import Script, ScriptDirectory
-from alembic.util import CommandError
+from alembic.util import CommandError, to_tuple
 from sqlalchemy import Connection, Row
 from sqlalchemy.exc import DBAPIError
 
@@ -58,9 +58,10 @@ class Plan:
         self._find = looking.opts["fn"]
         self._target = looking.opts["destination_rev"]
         self._script = cast(ScriptDirectory, looking.script)
-        heads = looking.get_current_heads()
+        self._purges = looking.purge
+        heads = () if self._purges else looking.get_current_heads()
         self._find_steps(heads, looking)
-        self.is_empty = not self._steps and not looking.purge
+        self.is_empty = not self._steps and not self._purges
 
     def __call__(self, heads: tuple[str, ...], migrating: MigrationContext) -> list[Step]:
         """For Alembic, which calls it each time it begins: what is left to do."""
@@ -95,10 +96,8 @@ class Plan:
     @property
     def command(self) -> str:
         """What was asked for, as `db` has it."""
-        info = self._steps[0].info
-        name = "stamp" if info.is_stamp else "upgrade" if info.is_upgrade else "downgrade"
-        target = self._target if isinstance(self._target, str) else " ".join(self._target)
-        return invocation.line(name, target, lose=sorted(self._consent.names))
+        name = "stamp" if self.is_stamp else str(self._find.__name__)
+        return self._line(name, "--purge") if self._purges else self._line(name)
 
     @property
     def place(self) -> str:
@@ -108,24 +107,25 @@ class Plan:
     def is_upgrade(self) -> bool:
         return str(self._find.__name__) == "upgrade"
 
+    @property
+    def is_stamp(self) -> bool:
+        return str(self._find.__name__) == "do_stamp"
+
     def _find_steps(self, heads: tuple[str, ...], looking: MigrationContext) -> None:
         self._steps: list[Step] = []
         if self.knows(heads):
             self._steps += self._find_way(heads, looking)
         else:
             self._see_how_far_beyond(cast(Connection, looking.connection))
-        downgrades = [
-            cast(Script, step.info.up_revision)
-            for step in self._steps
-            if not (step.info.is_stamp or step.info.is_upgrade)
-        ]
-        if downgrades:
+        if self._steps and not (self.is_upgrade or self.is_stamp):
+            downgrades = [cast(Script, step.info.up_revision) for step in self._steps]
             connection = cast(Connection, looking.connection)
             self._consent.check(downgrades, connection, self._target)
         for step in self._steps:
             self._let_server_prepare(step)
         # Where the database is before the first step, and then after each.
         self._places = [set(heads)]
+
     def _find_way(self, heads: tuple[str, ...], looking: MigrationContext) -> list[Step]:
         try:
             return list(self._find(heads, looking))
@@ -134,7 +134,6 @@ class Plan:
                 f"There is no way from {shown(heads)} to {self._target!r} ({error or 'no target'})."
                 f" Nothing was done: `{DISTRIBUTION} db history` lists the migrations."
             ) from None
-
 
     def knows(self, revisions: Iterable[str]) -> bool:
         """Whether this release has them all."""
@@ -151,9 +150,12 @@ class Plan:
         found, rows = status(connection, self._script), history.last_of_each(connection)
         place = "; ".join(self._describe(revision, rows) for revision in found.unknown)
         if found.state != "ahead" or not self.is_upgrade:
+            what_to_do = advice(found.unknown, self._script)
+            if self.is_stamp:
+                what_to_do += f"; or forget it with `{self._line('stamp', '--purge')}`"
             raise CommandError(
                 f"This release does not know the migration that the database is at: {place}."
-                f" Nothing was done: {advice(found.unknown, self._script)}."
+                f" Nothing was done: {what_to_do}."
             )
         logger.info("A later release has migrated this database: it is at %s.", place)
 
@@ -161,17 +163,21 @@ class Plan:
         where = whereabouts(revision, self._script)
         return applied_by(revision, rows) + (f"; {where}" if where else "")
 
+    def _line(self, *words: str) -> str:
+        lose = sorted(self._consent.names)
+        return invocation.line(*words, *to_tuple(self._target, default=()), lose=lose)
+
     def _let_server_prepare(self, step: Step) -> None:
         migrate = step.migration_fn
 
         @wraps(migrate)
         def prepared(**options: Any) -> None:
             number, count = len(self._places), len(self._steps)
-            with (
-                self._progress.running(number, count, step),
-                server.applying(context.get_context(), step.info),
-            ):
-                migrate(**options)
+            with self._progress.running(number, count, step):
+                if self.is_stamp:
+                    return  # It runs nothing.
+                with server.applying(context.get_context(), step.info):
+                    migrate(**options)
 
         step.migration_fn = prepared
 
@@ -187,21 +193,27 @@ def shown(heads: Iterable[str]) -> str:
     return ", ".join(sorted(heads)) or "base"
 
 
-def refuse_unfinished(connection: Connection, plan: Plan) -> None:
+def has_nothing_to_do(connection: Connection, plan: Plan) -> bool:
     """The place alone does not tell: a migration that was begun may have changed what is there."""
+    if not plan.is_empty:
+        _refuse_unmanaged(connection, plan)
+        return False
     revision = server.unfinished(connection)
     if revision is None:
-        return
+        return True
+    if plan.is_stamp:
+        return False  # It is to be forgotten that it was begun.
     if not plan.knows([revision]):
         logger.warning("A later release has begun migration %s and not completed it.", revision)
-    else:
-        raise CommandError(
-            f"There is nothing to do from {plan.place}, but migration {revision} was begun and not"
-            " completed: run the command again that was interrupted."
-        )
+        return True
+    raise CommandError(
+        f"There is nothing to do from {plan.place}, but migration {revision} was begun and not"
+        " completed: run the command again that was interrupted, or put the database in order by"
+        f" hand, and tell where it is with `{DISTRIBUTION} db stamp`."
+    )
 
 
-def refuse_unmanaged(connection: Connection, plan: Plan) -> None:
+def _refuse_unmanaged(connection: Connection, plan: Plan) -> None:
     """Before anything is changed: the first migration would only say that a table is there."""
     if not plan.is_upgrade or plan.place != "base" or _ignores_other_tables():
         return
@@ -231,7 +243,7 @@ def run(connection: Connection, plan: Plan, recorder: history.Recorder, patience
             blockers.clear()
             recorder.begin()
             try:
-                return _attempt(connection)
+                return _attempt(connection, plan)
             except DBAPIError as error:
                 if not server.is_lock_conflict(error):
                     raise
@@ -242,10 +254,10 @@ def run(connection: Connection, plan: Plan, recorder: history.Recorder, patience
                 _let_others_pass(why, plan.step, patience, deadline)
 
 
-def _attempt(connection: Connection) -> None:
+def _attempt(connection: Connection, plan: Plan) -> None:
     with context.begin_transaction():
         context.run_migrations()
-        server.finish(connection)
+        server.finish(connection, is_stamp=plan.is_stamp)
     connection.commit()
 
 

@@ -3,7 +3,6 @@
 from dataclasses import astuple, dataclass, fields
 from enum import StrEnum
 
-from alembic.util import CommandError
 from sqlalchemy import Connection, inspect
 
 from ..... import DISTRIBUTION
@@ -59,6 +58,11 @@ class Entry:
     def step(self) -> Step:
         return Step(self.direction, self.revision)
 
+    @property
+    def stays(self) -> bool:
+        """Whether it has, or may have, changed something."""
+        return self.state != State.FAILED and Statement(self.statement).kind is not Kind.READ
+
 
 _COLUMNS = ", ".join(field.name for field in fields(Entry))
 _DEFINITION = """(
@@ -87,13 +91,7 @@ class Entries:
 
     def load(self) -> dict[int, Entry]:
         """What an earlier run has left, by number."""
-        try:
-            rows = self._read()
-        except self._wire.errors.Error as error:
-            raise CommandError(
-                f"The journal that makes migrations safe cannot be kept ({error.args[-1]}). Allow"
-                f" this user to CREATE, SELECT, INSERT, UPDATE and DELETE in {TABLE}."
-            ) from None
+        rows = self._read()
         # Else the migration would see all rows as they are now.
         self._wire.commit()
         return {entry.number: entry for entry in (Entry(*row) for row in rows)}
@@ -126,19 +124,13 @@ class Entries:
         self._wire.run(f"DELETE FROM {self._table}")
 
 
-def unfinished_revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table(TABLE):
-        return None
-    revision: str | None = connection.exec_driver_sql(f"SELECT MAX(revision) FROM {TABLE}").scalar()
-    return revision
+def forget(connection: Connection) -> None:
+    if inspect(connection).has_table(TABLE):
+        connection.exec_driver_sql(f"DELETE FROM {TABLE}")
 
 
-def last_that_stays(connection: Connection) -> tuple[str, State] | None:
-    """The last statement that has, or may have, changed something."""
+def last_that_stays(connection: Connection) -> Entry | None:
     if not inspect(connection).has_table(TABLE):
         return None
-    query = f"SELECT statement, state FROM {TABLE} WHERE state <> %s ORDER BY number DESC"
-    for statement, state in connection.exec_driver_sql(query, (State.FAILED.value,)):
-        if Statement(statement).kind is not Kind.READ:
-            return statement, State(state)
-    return None
+    rows = connection.exec_driver_sql(f"SELECT {_COLUMNS} FROM {TABLE} ORDER BY number DESC")
+    return next((entry for entry in (Entry(*row) for row in rows) if entry.stays), None)

@@ -1,16 +1,17 @@
 """Of one run of migrations: it listens to what SQLAlchemy executes while a migration runs."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from alembic.runtime.migration import MigrationInfo
 from alembic.script import Script
 from alembic.util import CommandError
 from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError
 
 from ... import history
 from . import values
@@ -20,7 +21,7 @@ from .replay import Execution, Replay
 from .schema import Schema
 from .statements import Statement
 from .verdict import Resume, took_effect
-from .wire import Wire
+from .wire import Wire, is_answer
 
 logger = logging.getLogger(__name__)
 
@@ -51,21 +52,19 @@ class Journal:
     @contextmanager
     def applying(self, step: MigrationInfo) -> Iterator[None]:
         """Around the migration's function, in the transaction that changes the version row."""
-        script = step.up_revision
-        if step.is_stamp or not isinstance(script, Script):
-            # The user has decided where the database is.
-            self._entries.load()
-            self._entries.clear()
-            yield
-            return
+        script = cast(Script, step.up_revision)
         now = Step("upgrade" if step.is_upgrade else "downgrade", script.revision)
-        left = self._load(now)
         file = history.digest(script.path)
-        self._replay = Replay(self._connection, self._entries, now, file, left)
         try:
+            left = self._load(now)
+            self._replay = Replay(self._connection, self._entries, now, file, left)
             yield
             self._replay.finish()
             self._completed = now
+        except self._wire.errors.Error as error:
+            # Of a statement of the journal's own, of which SQLAlchemy does not know.
+            is_lost = not is_answer(error)
+            raise DBAPIError(None, None, error, connection_invalidated=is_lost) from None
         finally:
             self._replay = None
 
@@ -95,14 +94,15 @@ class Journal:
         if before not in (None, now):
             return {}
         left = self._entries.load()
+        if not left:
+            return {}
         # What the user says is meant for what they have seen.
         resume, self._resume = self._resume, None
-        if resume == "restart":
+        if resume == "restart" or _is_no_obstacle(left.values(), now):
             self._entries.clear()
             self._wire.commit()
             return {}
-        if left:
-            self._check(left, now, resume)
+        self._check(left, now, resume)
         return left
 
     def _check(self, left: dict[int, Entry], now: Step, resume: Resume | None) -> None:
@@ -128,3 +128,8 @@ class Journal:
         self._entries.write(judged)
         self._wire.commit()
         return judged
+
+
+def _is_no_obstacle(left: Collection[Entry], now: Step) -> bool:
+    """Whether another step was begun that has failed before it changed anything."""
+    return not any(entry.step == now or entry.stays for entry in left)
