@@ -88,6 +88,28 @@ def test_an_old_release_on_a_new_database(two: Lab) -> None:
         assert target.revision == "r2"
 
 
+def test_a_revision_that_nobody_knows_is_forgotten(two: Lab) -> None:
+    with two.fresh() as target:
+        target.upgrade()
+        target.execute("UPDATE alembic_version SET version_num = 'lost'")
+        ended = target.db("stamp", "head")
+        assert ended.code != 0
+        assert "`my-service db stamp --purge head`" in ended.output
+        ended = target.db("stamp", "--purge", "head")
+        assert ended.code == 0, ended.output
+        status(target, "current")
+
+
+def test_of_several_last_migrations_all_are_next(two: Lab) -> None:
+    two.write("r3", ORDERS)
+    path = two.project.package / "migrations" / "versions" / "r3.py"
+    path.write_text(path.read_text().replace("down_revision = 'r2'", "down_revision = 'r1'"))
+    with two.fresh() as target:
+        assert "my-service db upgrade heads\n" in status(target, "behind")["text"]
+        assert target.db("upgrade", "heads").code == 0
+        status(target, "current")
+
+
 @pytest.mark.parametrize("has_history", [True, False])
 def test_a_migration_that_nobody_knows(two: Lab, *, has_history: bool) -> None:
     """As on a branch that somebody else has worked on."""

@@ -154,7 +154,7 @@ class Report:
         found = self._found
         db = f"{DISTRIBUTION} db"
         if found.state == "behind":
-            yield f"{db} upgrade"
+            yield f"{db} upgrade{' heads' if len(found.code) > 1 else ''}"
         elif found.state == "unknown":
             yield advice(found.unknown, self._script)
         elif found.unfinished:
