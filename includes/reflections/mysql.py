@@ -1,10 +1,8 @@
 """What SQLAlchemy's reflection takes otherwise than MySQL and MariaDB had it."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import JSON, Connection, MetaData, Table
-from sqlalchemy.schema import sort_tables_and_constraints
 
 CHECKS = """
 SELECT table_name, check_clause FROM information_schema.check_constraints
@@ -35,9 +33,3 @@ def options(connection: Connection, table: Table) -> dict[str, Any]:
 def types(_: Connection) -> dict[str, str]:
     """The statements that make types, by the names of these: there are none."""
     return {}
-
-
-def in_order(tables: Iterable[Table]) -> list[tuple[Table | None, Any]]:
-    """Each table with its foreign keys, and at last those that go round in a circle."""
-    sort: Any = sort_tables_and_constraints
-    return list(sort(tables))

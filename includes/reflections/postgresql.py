@@ -1,12 +1,10 @@
 """What SQLAlchemy's reflection leaves out of PostgreSQL's tables."""
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Connection, MetaData, Table, text
 from sqlalchemy.dialects.postgresql import ENUM
-from sqlalchemy.schema import sort_tables_and_constraints
 
 TYPES = """
 SELECT quote_ident(y.typname), (
@@ -50,9 +48,3 @@ def types(connection: Connection) -> dict[str, str]:
     """The statements that make types, by the names of these."""
     rows = connection.exec_driver_sql(TYPES)
     return {name: f"CREATE TYPE {name} AS ENUM ({labels})" for name, labels in rows}
-
-
-def in_order(tables: Iterable[Table]) -> list[tuple[Table | None, Any]]:
-    """Each table with its foreign keys, and at last those that go round in a circle."""
-    sort: Any = sort_tables_and_constraints
-    return list(sort(tables))

@@ -1,11 +1,9 @@
 """What SQLAlchemy's reflection leaves out of SQLite's tables."""
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, MetaData, Table, text
-from sqlalchemy.schema import sort_tables_and_constraints
 
 SQL = text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name")
 OPTIONS: dict[str, tuple[str, Any]] = {
@@ -29,11 +27,3 @@ def options(connection: Connection, table: Table) -> dict[str, Any]:
 def types(_: Connection) -> dict[str, str]:
     """The statements that make types, by the names of these: there are none."""
     return {}
-
-
-def in_order(tables: Iterable[Table]) -> list[tuple[Table | None, Any]]:
-    """Each table with its foreign keys, which may name one that is not there yet."""
-    sort: Any = sort_tables_and_constraints
-    return [
-        (table, table.foreign_key_constraints) for table, _ in sort(tables) if table is not None
-    ]

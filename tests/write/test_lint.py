@@ -540,6 +540,20 @@ RELEASES = {
         """,
         ["t.nickname was VARCHAR(50) and is VARCHAR(20)"],
     ),
+    "value": (
+        """
+        if op.get_bind().dialect.name == "postgresql":
+            op.execute("ALTER TYPE kind ADD VALUE 'longer'")
+        else:
+            with op.batch_alter_table("t") as batch:
+                batch.alter_column(
+                    "kind",
+                    type_=sa.Enum("a", "b", "longer", name="kind"),
+                    existing_type=sa.Enum("a", "b", name="kind"),
+                )
+        """,
+        [],
+    ),
     "unique": (
         'op.create_index("u", "t", ["number"], unique=True)',
         ["unique (number) may refuse rows of t"],
@@ -550,7 +564,8 @@ RELEASES = {
 def test_code_of_the_release_before(
     render: Callable[..., Project], database: str, database_url: str
 ) -> None:
-    table = migration(TABLE.replace("{t}", "t"))
+    kind = 'sa.Column("kind", sa.Enum("a", "b", name="kind")),'
+    table = migration(TABLE.replace("{t}", "t").replace("\n)", f"\n    {kind}\n)"))
     histories = {
         name: History(
             {

@@ -115,6 +115,8 @@ def _changed(table: str, old: ReflectedColumn, new: ReflectedColumn | None) -> I
 
 
 def _takes(old: sa.types.TypeEngine[Any], new: sa.types.TypeEngine[Any]) -> bool:
+    if isinstance(old, sa.Enum) and isinstance(new, sa.Enum):
+        return set(old.enums) <= set(new.enums)
     both_integers = isinstance(old, sa.Integer) and isinstance(new, sa.Integer)
     return is_wider(old, new) or (both_integers and not isinstance(old, sa.BigInteger))
 
@@ -127,27 +129,24 @@ def _must_be_given(column: ReflectedColumn) -> bool:
 def _rules(inspector: sa.Inspector) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {}
 
-    def add(table: str, rule: str, columns: list[Any]) -> None:
-        found.setdefault(table, {})[rule] = [str(column) for column in columns]
+    def add(table: str, kind: str, columns: list[Any]) -> None:
+        names = [str(column) for column in columns]
+        found.setdefault(table, {})[f"{kind} ({', '.join(names)})"] = names
 
     for (_, table), uniques in inspector.get_multi_unique_constraints().items():
         for unique in uniques:
-            add(table, f"unique {_listed(unique['column_names'])}", unique["column_names"])
+            add(table, "unique", unique["column_names"])
     for (_, table), indexes in inspector.get_multi_indexes().items():
         for index in indexes:
             if index["unique"]:
-                add(table, f"unique {_listed(index['column_names'])}", index["column_names"])
+                add(table, "unique", index["column_names"])
     for (_, table), keys in inspector.get_multi_foreign_keys().items():
         for key in keys:
-            columns = key["constrained_columns"]
-            add(table, f"the foreign key {_listed(columns)}", columns)
+            add(table, "the foreign key", key["constrained_columns"])
     for (_, table), checks in inspector.get_multi_check_constraints().items():
         columns = [column["name"] for column in inspector.get_columns(table)]
         for check in checks:
-            named = [column for column in columns if column in check["sqltext"]]
-            add(table, f"the CHECK ({check['sqltext']})", named)
+            text = check["sqltext"]
+            named = [column for column in columns if column in text]
+            found.setdefault(table, {})[f"the CHECK ({text})"] = named
     return found
-
-
-def _listed(columns: list[Any]) -> str:
-    return f"({', '.join(map(str, columns))})"

@@ -9,6 +9,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import _indent, render_op
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy.schema import sort_tables_and_constraints
 
 from .. import autogenerate
 from . import reflections
@@ -44,7 +45,7 @@ def creation(connection: sa.Connection) -> Creation:
 
     return Creation(
         code(_creations(connection, metadata, types)),
-        code(_drops(metadata, types)),
+        code(_drops(connection, metadata, types)),
         "\n".join(sorted(rendering.imports)),
     )
 
@@ -54,7 +55,7 @@ def _creations(
 ) -> Iterator[ops.MigrateOperation]:
     for statement in types.values():
         yield ops.ExecuteSQLOp(statement)
-    for table, references in reflections.in_order(metadata.tables.values()):
+    for table, references in _in_order(connection, metadata):
         if table is not None:
             _keep_names(table)
             yield _create_table(connection, table, references)
@@ -75,9 +76,10 @@ def _create_table(
     return operation
 
 
-def _drops(metadata: sa.MetaData, types: dict[str, str]) -> Iterator[ops.MigrateOperation]:
-    ordered = reflections.in_order(metadata.tables.values())
-    for table, references in reversed(ordered):
+def _drops(
+    connection: sa.Connection, metadata: sa.MetaData, types: dict[str, str]
+) -> Iterator[ops.MigrateOperation]:
+    for table, references in reversed(_in_order(connection, metadata)):
         if table is None:
             for reference in references:
                 yield ops.DropConstraintOp.from_constraint(reference)
@@ -85,6 +87,19 @@ def _drops(metadata: sa.MetaData, types: dict[str, str]) -> Iterator[ops.Migrate
             yield ops.DropTableOp(table.name)
     for name in types:
         yield ops.ExecuteSQLOp(f"DROP TYPE {name}")
+
+
+def _in_order(
+    connection: sa.Connection, metadata: sa.MetaData
+) -> list[tuple[sa.Table | None, Iterable[Any]]]:
+    """Each table with its foreign keys, and at last those that go round in a circle.
+
+    Where these cannot be added later (SQLite), they may name a table that is not there yet.
+    """
+    found = sort_tables_and_constraints(metadata.tables.values())
+    if connection.dialect.supports_alter:
+        return list(found)
+    return [(table, table.foreign_key_constraints) for table, _ in found if table is not None]
 
 
 def _keep_names(table: sa.Table) -> None:

@@ -50,7 +50,6 @@ class Operation(NamedTuple):
     line: int
     operation: MigrateOperation
     origin: Origin
-    is_alone: bool
 
 
 class Tracer(Protocol):
@@ -75,7 +74,7 @@ class Recording:
         line, through = self._place()
         if line and before is None and BATCH not in through:
             origin: Origin = "safe_ops" if _is_safe(through) else "operation"
-            self.operations.append(Operation(line, operation, origin, self._is_alone()))
+            self.operations.append(Operation(line, operation, origin))
         return before
 
     def end(self, before: MigrateOperation | None) -> None:
@@ -93,11 +92,9 @@ class Recording:
             origin = "operation"
         if self._connection.dialect.paramstyle in {"format", "pyformat"}:
             sql = sql.replace("%%", "%")
-        self.current = Statement(line, sql.strip(), origin, self._is_alone())
+        level = self._connection.get_execution_options().get("isolation_level")
+        self.current = Statement(line, sql.strip(), origin, is_alone=level == "AUTOCOMMIT")
         self.statements.append(self.current)
-
-    def _is_alone(self) -> bool:
-        return self._connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
 
     def _place(self) -> tuple[int, set[str]]:
         """The line of the migration that is being executed, and the modules that it goes through."""

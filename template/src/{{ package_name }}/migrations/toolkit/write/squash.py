@@ -159,7 +159,8 @@ def _write_and_try(
         config.print_stdout("%s", "\n".join(["The squashed migration would differ:", *lines]))
         raise RefusedError(
             "What is listed above cannot be squashed. Nothing was done: squash up to a migration"
-            " before it comes."
+            " before it comes; or drop it in a new migration, make it again in the next, and squash"
+            " up to the former."
         )
     return new
 
