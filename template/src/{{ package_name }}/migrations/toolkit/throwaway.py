@@ -1,7 +1,7 @@
 """A database for a moment, on the same server: what the migrations make, to look at or compare."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import shorten
@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ... import driver
 from .apply import definitions
-from .config import alembic_config
+from .config import alembic_config, migration_url, scratch_url
 from .connection import look
 
 Way = Literal["upgrade", "downgrade"]
@@ -45,6 +45,15 @@ def throw_away_database(url: URL) -> Iterator[URL]:
             yield elsewhere
         finally:
             driver.drop_database(elsewhere)
+
+
+@contextmanager
+def database_alike(config: Config) -> Iterator[URL]:
+    """Without tables, like that of the settings, if there is one already."""
+    with throw_away_database(scratch_url(config)) as elsewhere:
+        with suppress(CommandError), look(migration_url(config)) as live:
+            make_alike(elsewhere, live)
+        yield elsewhere
 
 
 def make_alike(elsewhere: URL, connection: Connection) -> None:

@@ -96,7 +96,8 @@ def _in_order(
 
     Where these cannot be added later (SQLite), they may name a table that is not there yet.
     """
-    found = sort_tables_and_constraints(metadata.tables.values())
+    sort: Any = sort_tables_and_constraints
+    found = sort(metadata.tables.values())
     if connection.dialect.supports_alter:
         return list(found)
     return [(table, table.foreign_key_constraints) for table, _ in found if table is not None]

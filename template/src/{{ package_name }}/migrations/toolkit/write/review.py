@@ -2,22 +2,20 @@
 
 import os
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from textwrap import shorten
 from traceback import extract_tb
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 
 from .... import driver
-from ..config import alembic_config, migration_url, scratch_url
-from ..connection import LENGTH, connect, look
+from ..config import alembic_config
+from ..connection import LENGTH, connect
 from ..scripts import read_scripts
-from ..throwaway import make_alike, run_step, throw_away_database
+from ..throwaway import database_alike, explained, run_step
 from . import server
 from .changes import Change, of_operation
 from .compat import Break, Models, Shape, breaks, shapes
@@ -35,8 +33,8 @@ class Review:
     statements: list[Statement]
     findings: list[Finding]
     #: What is there after it.
-    shapes: dict[str, Shape] = field(default_factory=dict)
-    failed: bool = False
+    shapes: dict[str, Shape]
+    failed: bool
 
     @property
     def file(self) -> str:
@@ -75,7 +73,10 @@ def review(
     scripts = read_scripts(config)
     oldest_first = list(scripts.walk_revisions())[::-1]
     new = [script for script in oldest_first if script.revision in chosen]
-    with _throw_away_connection(config) as connection:
+    with (
+        database_alike(config) as url,
+        connect(driver.create_migration_engine(url)) as connection,
+    ):
         elsewhere = alembic_config(connection.engine.url)
         elsewhere.attributes["connection"] = connection
         reviewer = Reviewer(elsewhere, connection, scripts)
@@ -101,7 +102,8 @@ class Reviewer:
         tracer: server.Tracer | None = None
         for script in order:
             if script not in new:
-                self._apply(script)
+                with explained():
+                    run_step(self._config, self._scripts, script, "upgrade")
                 continue
             tracer = tracer or server.Tracer(self._connection)
             if not (are_one_release and reviewed.migrations):
@@ -110,15 +112,6 @@ class Reviewer:
             if reviewed.migrations[-1].failed:
                 break  # What comes after builds upon it.
         return reviewed
-
-    def _apply(self, script: Script) -> None:
-        try:
-            run_step(self._config, self._scripts, script, "upgrade")
-        except (DBAPIError, CommandError) as error:
-            raise CommandError(
-                f"Migration {script.revision} cannot be run in a throw-away database, so those"
-                f" after it cannot be reviewed: {_reason(error)}"
-            ) from None
 
     def _begin(self, tracer: server.Tracer) -> None:
         """What is there now is used."""
@@ -138,13 +131,11 @@ class Reviewer:
         found = [*source.changes(), *self._found(recording, source)]
         if failure:
             found.append(failure)
-        findings = [_finding(script, line, change) for line, change in sorted(set(found))]
-        safe = [each for each in findings if not source.is_safe(each.code, each.line)]
-        review = Review(script, recording.statements, [_with_hint(each, source) for each in safe])
-        review.failed = failure is not None
-        review.shapes = shapes(self._connection)
+        findings = [_finding(script, source, line, change) for line, change in sorted(set(found))]
+        left = [each for each in findings if each]
+        after = shapes(self._connection)
         self._connection.rollback()
-        return review
+        return Review(script, recording.statements, left, after, failed=failure is not None)
 
     def _found(self, recording: Recording, source: Source) -> Iterator[tuple[int, Change]]:
         costs: dict[int, list[Statement]] = {}
@@ -176,16 +167,6 @@ class Reviewer:
                 yield from ((statement.line, change) for change in of_sql(statement.sql))
 
 
-@contextmanager
-def _throw_away_connection(config: Config) -> Iterator[Connection]:
-    """To a database without tables, like that of the settings, if there is one already."""
-    with throw_away_database(scratch_url(config)) as elsewhere:
-        with suppress(CommandError), look(migration_url(config)) as live:
-            make_alike(elsewhere, live)
-        with connect(driver.create_migration_engine(elsewhere)) as connection:
-            yield connection
-
-
 def _of_cost(statement: Statement) -> Change:
     cost = statement.cost
     code = str(cost.code)
@@ -198,26 +179,23 @@ def _of_cost(statement: Statement) -> Change:
 def _failure(error: Exception, path: str, source: Source) -> tuple[int, Change]:
     lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == path]
     line = (lines[-1] if lines else None) or source.line_of("upgrade")
-    return line, Change("fails", "", f"fails on tables without rows: {_reason(error)}")
-
-
-def _reason(error: Exception) -> str:
     if isinstance(error, DBAPIError):
-        return driver.reason(error)
-    return shorten(str(error) or type(error).__name__, LENGTH)
+        reason = driver.reason(error)
+    else:
+        reason = shorten(str(error) or type(error).__name__, LENGTH)
+    return line, Change("fails", "", f"fails on tables without rows: {reason}")
 
 
-def _finding(script: Script, line: int, change: Change) -> Finding:
+def _finding(script: Script, source: Source, line: int, change: Change) -> Finding | None:
+    """Unless the file says that it is safe, and why."""
+    reasons = source.reasons(change.code, line)
+    if any(reasons):
+        return None
     message = f"{change.what[:1].upper()}{change.what[1:].rstrip('.')}."
+    if reasons:
+        message += f" `# safe: {change.code}` is there, but gives no reason."
     file = os.path.relpath(script.path)
     return Finding(change.code, script.revision, file, line, message, RULES[change.code])
-
-
-def _with_hint(finding: Finding, source: Source) -> Finding:
-    if not source.lacks_reason(finding.code, finding.line):
-        return finding
-    hint = f"{finding.message} `# safe: {finding.code}` is there, but gives no reason."
-    return finding._replace(message=hint)
 
 
 def _add_breaks(reviewed: Reviews, before: dict[str, Shape], models: Models) -> None:
@@ -232,8 +210,8 @@ def _add_breaks(reviewed: Reviews, before: dict[str, Shape], models: Models) -> 
             what = f"breaks code of the release before: {each.what}"
             line = _line_of(each, review.statements) or source.line_of("upgrade")
             change = Change("breaks-previous-release", each.table, what)
-            if not source.is_safe(change.code, line):
-                review.findings.append(_with_hint(_finding(review.script, line, change), source))
+            if finding := _finding(review.script, source, line, change):
+                review.findings.append(finding)
         review.findings.sort(key=lambda finding: finding.line)
 
 

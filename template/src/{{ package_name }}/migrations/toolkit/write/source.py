@@ -33,11 +33,9 @@ class Source:
             for code, reason in SAFE.findall(token.string)
         ]
 
-    def is_safe(self, code: str, line: int) -> bool:
-        return any(reason for reason in self._reasons(code, line))
-
-    def lacks_reason(self, code: str, line: int) -> bool:
-        return not all(self._reasons(code, line))
+    def reasons(self, code: str, line: int) -> list[str]:
+        """Why it is safe, in each comment that says so; empty where none is given."""
+        return [reason for each, reason, lines in self._safe if each == code and line in lines]
 
     def line_of(self, name: str) -> int:
         """Of a function."""
@@ -57,9 +55,6 @@ class Source:
                     yield node.lineno, Change("imports-application", "", what)
         if _is_empty(self._function("downgrade")) and not _is_empty(self._function("upgrade")):
             yield self.line_of("downgrade"), Change("no-downgrade", "", "does not undo upgrade()")
-
-    def _reasons(self, code: str, line: int) -> Iterator[str]:
-        return (reason for each, reason, lines in self._safe if each == code and line in lines)
 
     def _lines(self, comment: tokenize.TokenInfo) -> range:
         """Those of the statement beside it or right below it; elsewhere it is about the file."""

@@ -21,12 +21,12 @@ from sqlalchemy import URL, Connection
 
 from .... import DISTRIBUTION
 from ..apply.snapshot import Facts, differences, snapshot
-from ..config import alembic_config, migration_url, scratch_url
+from ..config import alembic_config
 from ..connection import look
 from ..history import digest
 from ..refusal import RefusedError
 from ..scripts import read_scripts, title
-from ..throwaway import make_alike, migrate, throw_away_database
+from ..throwaway import database_alike, migrate
 from .creation import Creation, creation
 from .fill import reflect
 from .git import Git
@@ -143,17 +143,14 @@ def _write_and_try(
     has_consent: bool,
 ) -> Path:
     """The new file, once a database that it makes is the same as one that the old ones make."""
-    url, scratch = migration_url(config), scratch_url(config)
-    with look(url) as connection, throw_away_database(scratch) as elsewhere:
-        make_alike(elsewhere, connection)
+    with database_alike(config) as elsewhere:
         migrate(elsewhere, [target.revision])
         with look(elsewhere) as other:
             wanted, made = snapshot(other), creation(other)
             if not has_consent:
                 _refuse_rows(other)
     new = _write(folder, script, target, old, made)
-    with look(url) as connection, throw_away_database(scratch) as elsewhere:
-        make_alike(elsewhere, connection)
+    with database_alike(config) as elsewhere:
         found = _try(elsewhere, folder, target)
     if lines := list(differences(found, wanted)):
         config.print_stdout("%s", "\n".join(["The squashed migration would differ:", *lines]))
