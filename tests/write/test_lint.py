@@ -503,7 +503,7 @@ def test_what_is_found(render: Callable[..., Project], database: str, database_u
     assert not wrong, [each["message"] for each in found if each["code"] == "fails"]
     tried = {code for text in files.values() for _, code in _expected(text)}
     rules = {rule for rule in answer["rules"] if not rule.startswith("squawk-")}
-    assert tried == rules - {"breaks-previous-release"}
+    assert tried == rules - {"breaks-previous-release", "edits-migration"}
 
 
 # What a branch adds, and what code of the release before would run into.
@@ -668,6 +668,25 @@ def test_command(render: Callable[..., Project], tmp_path: Path) -> None:
     [old] = (project.package / "migrations" / "versions").glob("*.py")
     old.rename(old.with_name("renamed.py"))
     assert "0 migrations since main" in lint("--since", "main")
+    renamed = old.with_name("renamed.py")
+    renamed.rename(old)
+    before = old.read_text()
+    old.write_text(
+        before.replace("def upgrade() -> None:\n", "def upgrade() -> None:\n    # Users.\n")
+    )
+    assert "Nothing found in 0 migrations since main." in lint("--since", "main")
+    old.write_text(before.replace("length=200", "length=100"))
+    [edited] = json.loads(lint("--since", "main", "--json", code=1))
+    assert (edited["code"], edited["line"]) == ("edits-migration", 1)
+    assert "Does something else than in main." in edited["message"]
+    old.write_text(f"# safe: edits-migration nobody has run it\n{old.read_text()}")
+    lint("--since", "main")
+    old.write_text(f"<<<<<<< HEAD\n{before}")
+    project.run(*COMMIT, "--all")
+    assert "FAILED: A migration cannot be read: " in lint("--since", "main", "--json", code=2)
+    old.write_text(before)
+    lint("--since", "main")
+    project.run(*COMMIT, "--all")
     file = "src/my_service/migrations/versions/new.py"
     text = migration('op.drop_column("users", "name")').lstrip()
     (project.path / file).write_text(

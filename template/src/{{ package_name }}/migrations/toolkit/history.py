@@ -115,11 +115,11 @@ def edited(connection: sa.Connection, script: ScriptDirectory) -> tuple[str, ...
     return tuple(
         found.revision
         for found in reversed(list(script.walk_revisions()))
-        if found.revision in run and run[found.revision].digest not in _digests(found)
+        if found.revision in run and run[found.revision].digest not in digests(found)
     )
 
 
-def _digests(script: Script) -> set[str | None]:
+def digests(script: Script) -> set[str | None]:
     """Of the file, and of the one that it has taken the place of."""
     return {digest(script.path), getattr(script.module, "replaces", {}).get(script.revision)}
 
@@ -138,7 +138,11 @@ def digest(path: str) -> str:
     Neither the text nor its tokens would do, which a formatter changes, nor `ast.dump`, which is
     another one in each Python.
     """
-    tree = ast.parse(Path(path).read_bytes())
+    return digest_of(Path(path).read_bytes())
+
+
+def digest_of(source: str | bytes) -> str:
+    tree = ast.parse(source)
     return hashlib.sha256(repr(_shape(tree)).encode()).hexdigest()
 
 

@@ -52,6 +52,13 @@ class Git:
         found = self(*GREP, "-h", LINE, ref, "--", *self.versions, nothing=1)
         return set(REVISION.findall(found))
 
+    def edited(self, ref: str) -> dict[Path, str]:
+        """What files of migrations were where the branch has left the ref, and are not any more."""
+        base = self._run("merge-base", ref, "HEAD").stdout.strip() or ref
+        changed = ("diff", "--name-only", "-z", "--no-renames", "--diff-filter=M", base)
+        names = self(*changed, "--", *self.versions).split("\0")[:-1]
+        return {self.root / name: self("show", f"{base}:{name}") for name in names}
+
     def export(self, ref: str, folder: Path, to: Path) -> None:
         """What is in a folder there."""
         archive = to / "archive.tar"

@@ -1,16 +1,22 @@
 """`db lint`: what is dangerous in migrations, and the safe way to write it."""
 
+import ast
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
+from ..history import digest_of, digests
 from ..scripts import read_scripts
+from .changes import Change
 from .compat import Models, models_at
 from .git import Git
-from .review import Reviews, review
+from .review import Reviews, finding_of, review
 from .rules import Finding
+from .source import Source
 
 
 def lint(config: Config, since: str | None, *, as_json: bool, github: bool) -> None:
@@ -18,13 +24,16 @@ def lint(config: Config, since: str | None, *, as_json: bool, github: bool) -> N
     scripts = read_scripts(config)
     chosen = {script.revision for script in scripts.walk_revisions()}
     models: Models = {}
+    edited: list[Finding] = []
     if since is not None:
         git = Git(scripts)
         chosen -= git.revisions(since)
         models = models_at(since, git) if chosen else {}
+        edited = list(_edited(scripts, git, since))
     reviewed = Reviews()
     if chosen:
         reviewed = review(config, chosen, are_one_release=since is not None, models=models)
+    reviewed.edited = edited
     if as_json:
         found = [finding._asdict() for finding in reviewed.findings]
         config.print_stdout("%s", json.dumps(found, indent=2))
@@ -35,6 +44,25 @@ def lint(config: Config, since: str | None, *, as_json: bool, github: bool) -> N
         config.print_stdout("%s", "\n".join(_lines(reviewed, since)))
     if reviewed.findings:
         raise SystemExit(1)
+
+
+def _edited(scripts: ScriptDirectory, git: Git, since: str) -> Iterator[Finding]:
+    """A database that has run one does not run it again."""
+    before = git.edited(since)
+    for script in scripts.walk_revisions():
+        text = before.get(Path(script.path).resolve())
+        if text and _was_read(text) and digest_of(text) not in digests(script):
+            change = Change("edits-migration", "", f"does something else than in {since}")
+            if finding := finding_of(script, Source(script.path), 1, change):
+                yield finding
+
+
+def _was_read(text: str) -> bool:
+    """Else nobody has run it."""
+    try:
+        return bool(ast.parse(text))
+    except SyntaxError:
+        return False
 
 
 def shown(findings: list[Finding]) -> Iterator[str]:

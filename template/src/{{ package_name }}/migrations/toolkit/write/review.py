@@ -46,6 +46,8 @@ class Reviews:
     migrations: list[Review] = field(default_factory=list)
     #: What code that was written for the schema before would run into, with the migrations.
     breaks: list[Break] = field(default_factory=list)
+    #: Migrations of before that are not what they were.
+    edited: list[Finding] = field(default_factory=list)
 
     @property
     def failed(self) -> bool:
@@ -60,7 +62,8 @@ class Reviews:
 
     @property
     def findings(self) -> list[Finding]:
-        return [finding for review in self.migrations for finding in review.findings]
+        new = [finding for review in self.migrations for finding in review.findings]
+        return [*self.edited, *new]
 
 
 def review(
@@ -131,7 +134,7 @@ class Reviewer:
         found = [*source.changes(), *self._found(recording, source)]
         if failure:
             found.append(failure)
-        findings = [_finding(script, source, line, change) for line, change in sorted(set(found))]
+        findings = [finding_of(script, source, line, change) for line, change in sorted(set(found))]
         left = [each for each in findings if each]
         after = shapes(self._connection)
         self._connection.rollback()
@@ -186,7 +189,7 @@ def _failure(error: Exception, path: str, source: Source) -> tuple[int, Change]:
     return line, Change("fails", "", f"fails on tables without rows: {reason}")
 
 
-def _finding(script: Script, source: Source, line: int, change: Change) -> Finding | None:
+def finding_of(script: Script, source: Source, line: int, change: Change) -> Finding | None:
     """Unless the file says that it is safe, and why."""
     reasons = source.reasons(change.code, line)
     if any(reasons):
@@ -210,7 +213,7 @@ def _add_breaks(reviewed: Reviews, before: dict[str, Shape], models: Models) -> 
             what = f"breaks code of the release before: {each.what}"
             line = _line_of(each, review.statements) or source.line_of("upgrade")
             change = Change("breaks-previous-release", each.table, what)
-            if finding := _finding(review.script, source, line, change):
+            if finding := finding_of(review.script, source, line, change):
                 review.findings.append(finding)
         review.findings.sort(key=lambda finding: finding.line)
 

@@ -21,6 +21,8 @@ RULES: dict[str, str] = {
     " safe_ops.create_unique.",
     "imports-application": "Say in the migration what it needs: sa.table() and sa.column() for"
     " tables, a literal for a value.",
+    "edits-migration": "Leave it as it was, and change the rest by a new migration: databases that have"
+    " run it do not run it again.",
     "no-downgrade": "Undo it, or `raise NotImplementedError` where that cannot be done.",
     "fails": "Run it against a throw-away database until it works: `db lint` does.",
     "breaks-previous-release": "Change in steps that the code which is running survives: add what"
