@@ -14,13 +14,13 @@ import pytest
 from ..apply.lab import Lab, Launcher, Target
 from ..apply.launcher import Ended
 from ..databases import throwaway_database
+from ..pages import blocks, patched, play
 from ..projects import Renderer
 from ..template import ROOT, commit, git
 
 pytestmark = pytest.mark.slow
 
 PAGE = ROOT / "docs" / "a-year-of-changes.md"
-BLOCK = re.compile(r"^```(?P<kind>\w+)(?: (?P<how>[^\n]*))?\n(?P<text>.*?)^```$", re.M | re.S)
 IMPORT = "from alembic import op\n"
 SAFE_OPS = "\nfrom my_service.migrations.toolkit import safe_ops\n"
 #: What autogenerate has written.
@@ -54,24 +54,10 @@ class Year:
         return [path for path in versions.glob("*.py") if f'"""{message}\n' in path.read_text()]
 
     def diff(self, _: str, text: str) -> None:
-        lines = self.models().read_text()
-        gone = [line[1:] for line in text.splitlines() if line[0] == "-"]
-        kept = [line[1:] for line in text.splitlines() if line[0] != "-"]
-        before = [line[1:] for line in text.splitlines() if line[0] != "+"]
-        assert "\n".join(before) in lines
-        assert gone or len(kept) > len(before)
-        old, new = ("\n".join(each) + "\n" for each in (before, kept))
-        self.models().write_text(lines.replace(old, new if kept else ""))
+        self.models().write_text(patched(self.models().read_text(), text))
 
     def console(self, _: str, text: str) -> None:
-        for block in re.split(r"^\$ ", text, flags=re.M)[1:]:
-            command, *wanted = block.splitlines()
-            code = int(wanted.pop()[1:-1]) if wanted and re.fullmatch(r"\[\d\]", wanted[-1]) else 0
-            ended = self.run(shlex.split(command))
-            assert ended.code == code, f"{command}: {ended}"
-            for line in wanted:
-                pattern = ".*".join(map(re.escape, line.split("…")))
-                assert re.search(pattern, ended.output), f"{command}: {line}: {ended}"
+        play(text, self.run)
 
     def run(self, words: list[str]) -> Ended:
         if words[0] == "git":
@@ -94,11 +80,6 @@ def edited(old: str, part: str, text: str) -> str:
     return new if SAFE_OPS in new else new.replace(IMPORT, IMPORT + SAFE_OPS, 1)
 
 
-def blocks() -> Iterator[tuple[str, str, str]]:
-    for block in BLOCK.finditer(PAGE.read_text(encoding="utf-8")):
-        yield block["kind"], block["how"] or "", block["text"]
-
-
 @pytest.fixture
 def whole(renderer: Renderer, database: str, tmp_path: Path) -> Iterator[Lab]:
     """A project of its own, in git."""
@@ -113,7 +94,7 @@ def whole(renderer: Renderer, database: str, tmp_path: Path) -> Iterator[Lab]:
 def test_the_year(whole: Lab) -> None:
     with whole.fresh() as target:
         year = Year(whole, target)
-        for number, (kind, how, text) in enumerate(blocks()):
+        for number, (kind, how, text) in enumerate(blocks(PAGE)):
             if number == 2:
                 fill(target)
             getattr(year, kind)(how, text)
