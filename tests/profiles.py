@@ -8,6 +8,7 @@ Answers = dict[str, Any]
 
 DATABASES = ("sqlite", "postgresql", "mariadb", "mysql")
 EXAMPLE = (True, False)
+AUDIT = (False, True)
 LICENSES = ("Proprietary", "MIT", "Apache-2.0", "BSD-3-Clause")
 
 # The shortest and the longest names move line ends and the order of imports.
@@ -34,7 +35,13 @@ TEXTS: Mapping[str, Answers] = {"default": {}, "plain": PLAIN, "hostile": HOSTIL
 DEFAULT: Answers = {}
 MINIMAL: Answers = {"example": False, **SHORT}
 SERVER: Answers = {"database": "postgresql", "license": "MIT", **PLAIN}
-HARDEST: Answers = {"database": "mariadb", "license": "Apache-2.0", **LONG, **HOSTILE}
+HARDEST: Answers = {
+    "database": "mariadb",
+    "audit": True,
+    "license": "Apache-2.0",
+    **LONG,
+    **HOSTILE,
+}
 
 _CHOICES: dict[str, Sequence[Any]] = {
     "database": DATABASES,
@@ -42,6 +49,7 @@ _CHOICES: dict[str, Sequence[Any]] = {
     "names": tuple(NAMES),
     "texts": tuple(TEXTS),
     "example": EXAMPLE,
+    "audit": AUDIT,
 }
 
 
@@ -56,14 +64,14 @@ def _pairwise(choices: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _answers(row: Mapping[str, Any]) -> Answers:
-    questions = {"database": row["database"], "license": row["license"], "example": row["example"]}
+    questions = {name: row[name] for name in ("database", "license", "example", "audit")}
     return {**questions, **NAMES[row["names"]], **TEXTS[row["texts"]]}
 
 
 def _label(row: Mapping[str, Any]) -> str:
-    return "-".join(str(value) for key, value in row.items() if key != "example") + (
-        "" if row["example"] else "-empty"
-    )
+    words = [str(value) for value in row.values() if not isinstance(value, bool)]
+    words += ["audit"] if row["audit"] else []
+    return "-".join(words if row["example"] else [*words, "empty"])
 
 
 NAMED: dict[str, Answers] = {

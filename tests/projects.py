@@ -139,27 +139,28 @@ class Renderer:
 
     def __init__(self, copie: Copie, template: Path, folder: Path) -> None:
         self._copie = copie
-        self._template = template
+        self.template = template
         self._folder = folder
 
-    def look(self, answers: Answers) -> Project:
+    def look(self, answers: Answers, tag: str = SNAPSHOT) -> Project:
         """The rendered project itself, for tests that change nothing."""
         cached = once(
-            self._folder / "renders" / _key(answers), lambda to: self._render(to, answers)
+            self._folder / "renders" / _key([answers, tag]),
+            lambda to: self._render(to, answers, tag),
         )
         recorded = json.loads((cached / "answers.json").read_text())
         return Project(cached / "project", recorded, self._folder / "environments")
 
-    def __call__(self, target: Path, answers: Answers) -> Project:
-        shared = self.look(answers)
+    def __call__(self, target: Path, answers: Answers, tag: str = SNAPSHOT) -> Project:
+        shared = self.look(answers, tag)
         shutil.copytree(shared.path, target, symlinks=True)
         return replace(shared, path=target)
 
-    def _render(self, folder: Path, answers: Answers) -> None:
+    def _render(self, folder: Path, answers: Answers, tag: str) -> None:
         # Copier asks git about every file, which takes longer than the rendering.
         quick = patch.object(Worker, "_sync_git_index_executable_bit", lambda *_: None)
         with quick, redirect_stderr(io.StringIO()):
-            result: Result = self._copie.copy(dict(answers), self._template, SNAPSHOT)
+            result: Result = self._copie.copy(dict(answers), self.template, tag)
         if result.exception is not None:
             raise result.exception
         assert result.exit_code == 0

@@ -34,13 +34,13 @@ def owners(template: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql", "mysql"])
 def test_every_file_has_one_owner(render: Render, owners: dict[str, str], database: str) -> None:
-    for name in render(database=database).files():
+    for name in render(database=database, audit=True).files():
         found = [path for path in rendered(owners) if fnmatch(name, path)]
         assert len(found) == 1, f"{name}: {found}"
 
 
 def test_every_documented_file_is_rendered(render: Render, owners: dict[str, str]) -> None:
-    names = render().files()
+    names = render(audit=True).files()
     for path in rendered(owners):
         assert any(fnmatch(name, path) for name in names), path
 

@@ -28,7 +28,7 @@ EMPTY = pytest.mark.parametrize("example", [False], indirect=True, ids=["empty"]
 
 @pytest.fixture
 def project(render: Render, database: str, example: bool) -> Project:
-    return render(database=database, example=example).install()
+    return render(database=database, example=example, audit=example).install()
 
 
 def test_own_suite(project: Project, database: str, database_url: str, example: bool) -> None:
@@ -42,7 +42,7 @@ def test_own_suite(project: Project, database: str, database_url: str, example: 
     assert re.search(r"\d+ passed", summary)
     assert not re.search(r"skipped|xfailed|warning", summary)
     if example:
-        report = ["report", "--include=*/users/*", "--fail-under=100"]
+        report = ["report", "--include=*/users/*,*/audit/*", "--fail-under=100"]
         project.run("python", "-m", "coverage", *report)
     assert _tables(database_url) == set()
 
@@ -75,8 +75,8 @@ def test_console_script_migrates(project: Project, database_url: str, example: b
     refused = project.run(
         project.console_script, "db", "downgrade", "base", url=database_url, check=False
     )
-    assert ("would lose the table users" in refused.stderr) == example
-    names = ["--lose", "users"] if example else []
+    assert ("the table users (0 rows)" in refused.stderr) == example
+    names = ["--lose", "users", "--lose", "audit_log"] if example else []
     project.run(project.console_script, "db", "downgrade", "base", *names, url=database_url)
     assert "users" not in _tables(database_url)
 
@@ -134,11 +134,11 @@ def test_served_by_several_processes(render: Render, tmp_path: Path) -> None:
 
 def test_users(render: Render, database: str, database_url: str) -> None:
     """Over HTTP, with what another connection sees in the database."""
-    project = render(database=database).install()
+    project = render(database=database, audit=True).install()
     project.run("alembic", "upgrade", "head", url=database_url)
     ada = {"name": "Ada Löv😀", "email": "ada@example.com"}
     with project.serve(database_url) as client:
-        created = client.post("/users", json=ada)
+        created = client.post("/users", json=ada, headers={"X-Request-ID": "the-first"})
         assert created.status_code == 201, created.text
         user = created.json()
         assert created.headers["location"].endswith(f"/users/{user['id']}")
@@ -162,6 +162,12 @@ def test_users(render: Render, database: str, database_url: str) -> None:
         assert client.get(f"/users/{user['id']}").status_code == 404
         assert query(database_url, "select name from users") == [("Bob",)]
         assert client.post("/users", json={"name": "no address"}).status_code == 422
+    done = query(database_url, "select action, row_id from audit_log order by id")
+    ids = [str(each["id"]) for each in (*first["items"], *second["items"])]
+    assert done == [("insert", ids[0]), ("insert", ids[1]), ("update", ids[0]), ("delete", ids[0])]
+    requests = query(database_url, "select request_id from audit_log order by id")
+    assert requests[0] == ("the-first",)
+    assert len(set(requests)) == 4
 
 
 NOTES = """\

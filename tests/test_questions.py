@@ -90,7 +90,7 @@ class TestConfiguration:
     def test_seed_once_files_exist(
         self, questionnaire: Questionnaire, render: Callable[..., Project]
     ) -> None:
-        project = render().path
+        project = render(audit=True).path
         for pattern in questionnaire.settings["_skip_if_exists"]:
             assert any(project.glob(pattern.lstrip("/"))), pattern
 

@@ -127,6 +127,9 @@ def test_the_manifest_tells_what_was_released() -> None:
             "",
             released,
         }
-        heading = git(ROOT, "show", f"{released}:CHANGELOG.md").split("\n## ")[1].splitlines()[0]
+        changes = git(ROOT, "show", f"{released}:CHANGELOG.md").partition("\n## ")[2] + "\n"
+        heading = changes.splitlines()[0]
         assert heading.startswith(f"{version} - ")
+        # What it changed is not told anew.
+        assert (ROOT / "CHANGELOG.md").read_text().endswith(changes)
         assert version not in git(ROOT, "show", f"{released}:releases.toml").replace("#", "")

@@ -1,6 +1,7 @@
 """`make update-template`: take over what the template has learned, as changes to be committed.
 
-Whatever happens, the command that brings everything back is the last thing that it says.
+Whatever happens, the command that brings everything back is the last thing that it says; the first,
+too, because a killed process says nothing.
 """
 
 import os
@@ -21,6 +22,12 @@ COPIER = os.environ.get("COPIER", f"{UV} tool run --from 'copier>=9.19,<10' copi
 MARKERS = ("<<<<<<< before updating", ">>>>>>> after updating")
 
 
+KEPT = """
+Its migrations that you have taken over stay, and so do their tables with all rows. Where no model has
+such a table any more, drop it with `make migration m="Drop ..."`, or keep it: leave it out of the
+comparison with `include_name` in migrations/env.py."""
+
+
 class StoppedError(Exception):
     """Why it goes no further."""
 
@@ -38,6 +45,7 @@ def main() -> None:
     undo = "git reset --hard && git clean -fd"
     if options.branch:
         undo += f" && git switch - && git branch -D {shlex.quote(options.branch)}"
+    print(f"To undo the update, should it be killed: {undo}", flush=True)
     try:
         has_news = update(arguments)
     except (StoppedError, KeyboardInterrupt) as error:
@@ -78,6 +86,8 @@ def update(arguments: list[str]) -> bool:
         return False
     if gone := git("diff", "--name-only", "--diff-filter=D"):
         print(f"\nThe template no longer has:\n{gone}")
+        if "/migrations/template/" in gone:
+            print(KEPT)
     run(UV, "sync")
     run(UV, "run", answer("project_slug"), "db", "adopt")
     run(MAKE, "check")

@@ -3,7 +3,8 @@
 import re
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from urllib.parse import quote
 from uuid import uuid4
@@ -43,7 +44,7 @@ class RequestLog:
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with _context(request_id=request_id):
             try:
                 await self.app(scope, receive, send_with_id)
             finally:
@@ -55,6 +56,18 @@ class RequestLog:
                     milliseconds=round((time.perf_counter() - started) * 1000, 1),
                     client=(scope.get("client") or [None])[0],
                 )
+
+
+@contextmanager
+def _context(**values: str) -> Iterator[None]:
+    """What is bound within does not outlive the request."""
+    outer = structlog.contextvars.get_contextvars()
+    structlog.contextvars.bind_contextvars(**values)
+    try:
+        yield
+    finally:
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(**outer)
 
 
 def _request_id(scope: Scope) -> str:

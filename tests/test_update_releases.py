@@ -1,0 +1,371 @@
+"""From every released version to the working tree: a project that is in use loses nothing."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import copier
+import pytest
+import yaml
+from pathspec import GitIgnoreSpec
+
+from .databases import execute, query, throwaway_database
+from .projects import Project, Renderer
+from .template import SNAPSHOT, commit, git, releases
+
+pytestmark = pytest.mark.slow
+
+AUDIT = "3f6b0c9d71e8"
+ORDERS = "5c1d9a7b3e20"
+MODELS = """\
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..database import Base
+
+
+class Order(Base):
+    __tablename__ = "orders"
+
+    code: Mapped[str] = mapped_column(String(20), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+"""
+MIGRATION = f"""\
+\"\"\"Create orders
+
+Revision ID: {ORDERS}
+Revises: {{before}}
+Create Date: 2026-12-01 00:00:00 UTC
+\"\"\"
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "{ORDERS}"
+down_revision: str | Sequence[str] | None = "{{before}}"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "orders",
+        sa.Column("code", sa.String(length=20), nullable=False),
+        sa.Column("user_id", sa.{{integer}}(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_orders_user_id")),
+        sa.PrimaryKeyConstraint("code", name=op.f("pk_orders")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("orders")
+"""
+ROWS = (
+    "insert into users (name, email) values ('Ann', 'ann@example.org')",
+    "insert into orders (code, user_id) select 'A-1', id from users",
+)
+COMPARE = """
+import sys
+from sqlalchemy import make_url
+from {package}.driver import create_migration_engine
+from {package}.migrations.toolkit.apply.snapshot import differences, snapshot
+
+facts = []
+for url in sys.argv[1:]:
+    with create_migration_engine(make_url(url)).connect() as connection:
+        facts.append(snapshot(connection))
+assert facts[0], "there is nothing to compare"
+print("\\n".join(differences(*facts)), end="")
+"""
+
+
+@dataclass
+class Owner:
+    """Whose project was made from a release, and has a feature, a migration and rows since."""
+
+    project: Project
+    url: str
+
+    def run(self, *command: str) -> str:
+        return self.project.run(*command, url=self.url, ENVIRONMENT="development").stdout
+
+    def db(self, *arguments: str) -> str:
+        return self.run(self.project.console_script, "db", *arguments)
+
+    def git(self, *arguments: str) -> str:
+        return git(self.project.path, *arguments)
+
+    def commit(self) -> None:
+        commit(self.project.path, "Work")
+
+    def update(self, to: str = SNAPSHOT, **answers: object) -> None:
+        """As `make update-template` does, which has tests of its own; without `--trust`."""
+        head = self.git("rev-parse", "HEAD")
+        copier.run_update(
+            self.project.path, data=answers, vcs_ref=to, defaults=True, overwrite=True, quiet=True
+        )
+        assert self.git("diff", "--name-only", "--diff-filter=U") == ""
+        assert self.git("rev-parse", "HEAD") == head
+        assert self.git("stash", "list") == ""
+        shutil.rmtree(self.project.path / ".venv", ignore_errors=True)
+        self.project.install()
+
+    def texts(self) -> dict[str, str]:
+        """Of all files that git knows, or would."""
+        names = self.git("ls-files", "--cached", "--others", "--exclude-standard").splitlines()
+        return {name: self.project.read(name) for name in names}
+
+    def answers(self) -> dict[str, object]:
+        found: dict[str, object] = yaml.safe_load(self.project.read(".copier-answers.yml"))
+        return found
+
+    def add_orders(self) -> None:
+        package = self.project.package
+        feature, migrations = package / "orders", package / "migrations"
+        feature.mkdir()
+        (feature / "__init__.py").touch()
+        (feature / "models.py").write_text(MODELS)
+        before = (migrations / "head.txt").read_text().splitlines()[-1]
+        integer = "Integer" if self.project.answers["database"] == "sqlite" else "BigInteger"
+        text = MIGRATION.format(before=before, integer=integer)
+        (migrations / "versions" / "20261201_000000_create_orders.py").write_text(text)
+        head = (migrations / "head.txt").read_text().replace(before, ORDERS)
+        (migrations / "head.txt").write_text(head)
+
+    def take_over(self) -> None:
+        self.db("adopt")
+        self.db("upgrade")
+        assert "They are alike." in self.db("check")
+        state = json.loads(self.db("status", "--json"))
+        assert (state["state"], state["to_adopt"]) == ("current", [])
+        assert len(self.run("alembic", "heads").splitlines()) == 1
+
+    def rows(self) -> list[tuple[object, ...]]:
+        return query(
+            self.url, "select name, email, code from orders join users on users.id = orders.user_id"
+        )
+
+    def versions(self) -> list[str]:
+        folder = self.project.package / "migrations" / "versions"
+        return sorted(path.name for path in folder.glob("*.py"))
+
+
+@dataclass
+class Past:
+    """Makes projects as their owners did, with a release."""
+
+    renderer: Renderer
+    folder: Path
+    url: str
+    database: str = "sqlite"
+
+    def project(self, version: str, **answers: object) -> Project:
+        """Not in use yet."""
+        asked = {"database": self.database, **answers}
+        folder = self.folder / f"project-{len(list(self.folder.glob('project-*')))}"
+        made = self.renderer(folder, asked, version)
+        git(made.path, "init", "--quiet", "--initial-branch", "main")
+        commit(made.path, "Begin")
+        return made
+
+    def owner(self, version: str, **answers: object) -> Owner:
+        owner = Owner(self.project(version, **answers).install(), self.url)
+        owner.add_orders()
+        owner.db("upgrade")
+        for row in ROWS:
+            execute(self.url, row)
+        owner.commit()
+        return owner
+
+    @contextmanager
+    def fresh(self, **answers: object) -> Iterator[Owner]:
+        """What the newest template would make of it, with the same feature."""
+        with throwaway_database(self.database, self.folder) as url:
+            owner = Owner(self.project(SNAPSHOT, **answers).install(), url)
+            owner.add_orders()
+            owner.db("upgrade")
+            yield owner
+
+
+@pytest.fixture
+def past(renderer: Renderer, tmp_path: Path, database: str, database_url: str) -> Past:
+    return Past(renderer, tmp_path, database_url, database)
+
+
+each_release = pytest.mark.parametrize("version", [f"v{version}" for version in releases()])
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+@each_release
+@pytest.mark.parametrize("audit", [False, True], ids=["", "audit"])
+def test_an_update(past: Past, version: str, audit: bool) -> None:
+    owner = past.owner(version)
+    rows = owner.rows()
+    assert rows == [("Ann", "ann@example.org", "A-1")]
+
+    owner.update(audit=audit)
+    owner.take_over()
+    assert owner.rows() == rows
+    with past.fresh(audit=audit) as fresh:
+        compare = COMPARE.format(package=owner.project.package.name)
+        assert owner.run("python", "-c", compare, owner.url, fresh.url) == ""
+        assert owner.answers() == fresh.answers()
+        assert AUDIT in (fresh.run("alembic", "history") if audit else AUDIT)
+
+    owner.commit()
+    owner.update()
+    assert owner.git("status", "--porcelain") == ""
+    assert owner.db("adopt") == "The template has brought no migration.\n"
+
+
+@on_sqlite
+@each_release
+@pytest.mark.parametrize("audit", [False, True], ids=["", "audit"])
+def test_nobody_has_touched_it(past: Past, version: str, audit: bool) -> None:
+    """An update gives what a fresh copy would, but for the files that are the owner's."""
+    old = past.project(version)
+    before = {name: old.read(name) for name in old.files()}
+    owner = Owner(old, past.url)
+    owner.update(audit=audit)
+    fresh = past.project(SNAPSHOT, audit=audit)
+    patterns = yaml.safe_load((past.renderer.template / "copier.yml").read_text())
+    owned = GitIgnoreSpec.from_lines(patterns["_skip_if_exists"])
+    updated = {name: old.read(name) for name in old.files()}
+    wanted = {name: fresh.read(name) for name in fresh.files()}
+    assert {name for name in wanted if name not in updated} == {
+        name for name in wanted if name not in before and owned.match_file(name)
+    }
+    for name, text in updated.items():
+        assert text == (before if owned.match_file(name) else wanted)[name], name
+
+
+@on_sqlite
+@each_release
+def test_its_own_tests_pass(past: Past, version: str) -> None:
+    """Files that are the owner's work with the template's as these are now."""
+    owner = past.owner(version)
+    owner.update(audit=True)
+    owner.take_over()
+    owner.run("python", "-m", "pytest", "-q", "-n", "2")
+    owner.run("python", "-m", "mypy")
+    owner.run("python", "-m", "ruff", "check")
+
+
+@on_sqlite
+@each_release
+def test_releases_are_not_skipped(past: Past, version: str) -> None:
+    """One after the other, with the migrations adopted each time, leads to the same."""
+    owner = past.owner(version)
+    later = [f"v{each}" for each in releases()]
+    for tag in [*later[later.index(version) + 1 :], SNAPSHOT]:
+        owner.update(to=tag)
+        owner.take_over()
+        owner.commit()
+    direct = Owner(past.project(version), owner.url)
+    direct.add_orders()
+    direct.commit()
+    direct.update()
+    direct.db("adopt")
+    assert owner.texts() == direct.texts()
+
+
+@on_sqlite
+@each_release
+def test_from_a_url(past: Past, version: str, tmp_path: Path) -> None:
+    url = f"git+file://{past.renderer.template}"
+    copier.run_copy(url, tmp_path / "project", vcs_ref=version, defaults=True, quiet=True)
+    shared = past.renderer.look({})
+    project = Project(tmp_path / "project", shared.answers, shared.environments)
+    git(project.path, "init", "--quiet")
+    commit(project.path, "Begin")
+    owner = Owner(project, past.url)
+    owner.update(audit=True)
+    assert (owner.answers()["_src_path"], owner.answers()["_commit"]) == (url, SNAPSHOT)
+    assert (project.package / "audit" / "models.py").exists()
+
+
+@on_sqlite
+@each_release
+def test_nothing_secret_is_kept_in_the_answers(past: Past, version: str) -> None:
+    owner = past.owner(version)
+    (owner.project.path / ".env").write_text("DATABASE_URL=sqlite:///secret-1.db\n")
+    owner.update(audit=True)
+    assert "secret-1" not in owner.project.read(".copier-answers.yml")
+    assert owner.project.read(".env") == "DATABASE_URL=sqlite:///secret-1.db\n"
+    assert owner.answers().keys() - {"_commit", "_src_path"} <= owner.project.answers.keys() | {
+        "audit"
+    }
+
+
+@on_sqlite
+@each_release
+def test_after_a_squash(past: Past, version: str) -> None:
+    """Before the update, and after it: what was put together does not come apart."""
+    owner = past.owner(version)
+    owner.db("squash")
+    owner.commit()
+    [squashed] = owner.versions()
+    owner.update(audit=True)
+    owner.take_over()
+    assert owner.versions() == sorted([squashed, "20261125_140000_create_audit_log.py"])
+    owner.commit()
+    owner.db("squash")
+    owner.commit()
+    [squashed] = owner.versions()
+    owner.update()
+    owner.take_over()
+    assert owner.versions() == [squashed]
+    assert len(owner.rows()) == 1
+
+
+@on_sqlite
+@each_release
+def test_after_recopy(past: Past, version: str) -> None:
+    """It brings files back that are the owner's, but changes none of them."""
+    owner = past.owner(version)
+    owner.update(audit=True)
+    owner.take_over()
+    owner.commit()
+    versions = owner.versions()
+    copier.run_recopy(owner.project.path, defaults=True, overwrite=True, quiet=True)
+    owner.take_over()
+    assert owner.versions() == versions
+    owner.commit()
+    owner.update()
+    assert owner.git("status", "--porcelain") == ""
+
+
+@on_sqlite
+@each_release
+def test_an_option_is_switched_off_and_on_again(past: Past, version: str) -> None:
+    """The table and the history stay; what to do about it is said."""
+    owner = past.owner(version)
+    owner.update(audit=True)
+    owner.take_over()
+    owner.commit()
+    execute(
+        owner.url, "insert into audit_log (action, table_name, changes) values ('a', 'b', '{}')"
+    )
+
+    owner.update(audit=False)
+    assert not (owner.project.package / "audit" / "models.py").exists()
+    assert owner.db("adopt") == "The template has brought no migration.\n"
+    owner.db("upgrade")
+    assert json.loads(owner.db("status", "--json"))["state"] == "current"
+    assert query(owner.url, "select count(*) from audit_log") == [(1,)]
+    told = owner.project.run(
+        "alembic", "check", url=owner.url, check=False, ENVIRONMENT="development"
+    )
+    assert told.returncode != 0
+    assert "audit_log" in told.stdout + told.stderr
+    owner.commit()
+
+    owner.update(audit=True)
+    owner.take_over()
+    assert owner.versions().count("20261125_140000_create_audit_log.py") == 1
+    assert query(owner.url, "select count(*) from audit_log") == [(1,)]
