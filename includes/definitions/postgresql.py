@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import DropSchema
 
 #: What lets a user make a database for a moment.
 ALLOW = 'ALTER ROLE "{user}" CREATEDB'
@@ -104,7 +105,7 @@ WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = things.oid AND d.depty
 """
 # Other schemas of the same user; one that has an extension may be an administrator's work.
 SCHEMAS = """
-SELECT quote_ident(nspname) FROM pg_namespace n
+SELECT nspname::text FROM pg_namespace n
 WHERE nspowner = current_user::regrole AND nspname !~ '^(pg_|information_schema$|public$)'
     AND oid <> coalesce(current_schema()::regnamespace, 0)
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = n.oid AND d.deptype = 'e')
@@ -120,7 +121,7 @@ def tables(connection: Connection) -> list[str]:
 
 
 def other_schemas(connection: Connection) -> list[str]:
-    """Which go with the tables, where all is made anew."""
+    """Which migrations may have made."""
     return list(connection.exec_driver_sql(SCHEMAS).scalars())
 
 
@@ -131,7 +132,7 @@ def definitions(connection: Connection) -> Iterable[tuple[str, str, str, str]]:
 
 def empty(connection: Connection) -> None:
     for schema in other_schemas(connection):
-        connection.exec_driver_sql(f"DROP SCHEMA {schema.replace('%', '%%')} CASCADE")
+        connection.execute(DropSchema(schema, cascade=True))
     for (statement,) in connection.exec_driver_sql(DROPS).all():
         connection.exec_driver_sql(statement.replace("%", "%%"))
 

@@ -23,7 +23,7 @@ def tables(connection: Connection) -> list[str]:
 
 
 def other_schemas(_: Connection) -> list[str]:
-    """Which go with the tables, where all is made anew: there are none."""
+    """Which migrations may have made: there are none."""
     return []
 
 

@@ -60,13 +60,14 @@ class Tracer:
         for name in ("do_execute", "do_execute_no_params"):
             event.listen(connection.engine, name, self._execute)
 
-    def begin(self, connection: Connection) -> None:
+    def begin(self, connection: Connection) -> set[str]:
         """Only the tables that are there now are used by anybody."""
         rows = connection.exec_driver_sql(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
         )
         self._tables = {row[0] for row in rows}
         connection.commit()
+        return self._tables
 
     def after(self, statement: Statement) -> None:
         statement.cost, self._cost = self._cost, Cost()

@@ -85,10 +85,11 @@ class Tracer:
         self._driver.add_notice_handler(self._hear)
         connection.exec_driver_sql("SET client_min_messages = debug1")
 
-    def begin(self, connection: Connection) -> None:
+    def begin(self, connection: Connection) -> set[str]:
         """Only the tables that are there now are used by anybody."""
         self._tables = {row[0]: row[1] for row in connection.exec_driver_sql(TABLES)}
         connection.commit()
+        return set(self._tables.values())
 
     def after(self, statement: Statement) -> None:
         rows = self._driver.execute(LOCKS, [list(self._tables)]).fetchall()

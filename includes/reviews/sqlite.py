@@ -24,10 +24,11 @@ class Tracer:
     def __init__(self, _: Connection) -> None:
         self._tables: set[str] = set()
 
-    def begin(self, connection: Connection) -> None:
+    def begin(self, connection: Connection) -> set[str]:
         """Only the tables that are there now are used by anybody."""
         self._tables = set(inspect(connection).get_table_names())
         connection.rollback()
+        return self._tables
 
     def after(self, statement: Statement) -> None:
         found = NEW_TABLE.match(statement.sql)

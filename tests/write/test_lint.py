@@ -30,6 +30,10 @@ op.create_table(
 )
 """
 _SAFE = "from {package}.migrations.toolkit import safe_ops\n"
+ELSEWHERE = """
+op.execute("CREATE SCHEMA elsewhere")
+op.create_table("bills", sa.Column("a", sa.Integer), sa.Column("b", sa.Integer), schema="elsewhere")
+"""
 KEYLESS = 'op.create_table("keyless", sa.Column("a", sa.Integer, nullable=False))'
 PARTED = """
 op.execute("CREATE TABLE parted (a int) PARTITION BY LIST (a)")
@@ -282,6 +286,13 @@ CASES = {
         op.execute("DROP SCHEMA two")  # -> drop-schema
         """,
     ),
+    "tables of another schema": (
+        "P",
+        """
+        op.drop_column("bills", "a", schema="elsewhere")  # -> drop-column
+        op.execute("DROP TABLE elsewhere.bills")  # -> drop-table
+        """,
+    ),
     "databases": ("M", 'op.execute("DROP DATABASE IF EXISTS {t}_no_such")  # -> drop-schema'),
     "partitions": (
         "P",
@@ -489,7 +500,7 @@ def test_what_is_found(render: Callable[..., Project], database: str, database_u
     bodies += [*FILES.values(), migration(FAILURES[LETTERS[database]])]
     tables = [*(f"t{number}" for number in range(len(names))), "z0", "z1"]
     first = [TABLE.replace("{t}", table) for table in tables]
-    first += [KEYLESS, PARTED] if database == "postgresql" else []
+    first += [KEYLESS, PARTED, ELSEWHERE] if database == "postgresql" else []
     files = {"first": migration("\n".join(first))}
     for name, table, body in zip(names, tables, bodies, strict=False):
         files[name] = body.replace("{t}", table).replace("{package}", package)
@@ -587,10 +598,15 @@ def test_code_of_the_release_before(
         },
         ["away", "back"],
     )
-    project = render(database=database, example=False)
-    found = _review(project, database_url, histories)["found"]
     expected = {name: breaks for name, (_, breaks) in RELEASES.items()}
     expected |= {"column not named": [], "mended": []}
+    if database == "postgresql":
+        change = migration('op.drop_column("bills", "a", schema="elsewhere")')
+        files = {"before": migration(ELSEWHERE), "new": change}
+        histories["elsewhere"] = History(files, ["new"], {"elsewhere.bills": ["a"]})
+        expected["elsewhere"] = ["elsewhere.bills.a is gone"]
+    project = render(database=database, example=False)
+    found = _review(project, database_url, histories)["found"]
     assert {name: each["breaks"] for name, each in found.items()} == expected
     code = "breaks-previous-release"
     told = {name: [each["code"] for each in seen["findings"]] for name, seen in found.items()}

@@ -374,7 +374,7 @@ def test_reset(lab: Lab, database: str) -> None:
         ):
             target.execute(statement)
         before = target.tables()
-        schemas = ', and the schemas "Billing%"' if database == "postgresql" else ""
+        schemas = ", and the schemas Billing%" if database == "postgresql" else ""
         refuses(target.db("reset"), f": 3 tables{schemas}. Nothing", "my-service db reset --yes")
         refuses(target.db("reset", "--yes", ENVIRONMENT="production"), "is for development")
         refuses(target.db("reset", DATABASE_URL="nonsense"), "DATABASE_URL", code=2)

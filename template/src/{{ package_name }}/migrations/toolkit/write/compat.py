@@ -19,6 +19,7 @@ from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.engine.reflection import ObjectKind
 
 from ....config import PROJECT
+from ..apply import definitions
 from ..history import OWN_TABLES
 from .changes import is_wider
 from .git import Git
@@ -32,7 +33,7 @@ import json
 import sys
 from importlib import import_module
 tables = import_module(sys.argv[1]).load_models().tables.values()
-print(json.dumps({table.name: [column.name for column in table.columns] for table in tables}))
+print(json.dumps({table.fullname: [column.name for column in table.columns] for table in tables}))
 """
 
 
@@ -70,15 +71,16 @@ def models_at(ref: str, git: Git) -> Models:
 
 def shapes(connection: sa.Connection) -> dict[str, Shape]:
     inspector = sa.inspect(connection)
+    found: dict[str, Shape] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sa.exc.SAWarning)
-        columns = inspector.get_multi_columns(kind=ObjectKind.ANY)
-        rules = _rules(inspector)
-    return {
-        table: Shape({each["name"]: each for each in found}, rules.get(table, {}))
-        for (_, table), found in columns.items()
-        if table not in OWN_TABLES
-    }
+        for schema in (None, *definitions.other_schemas(connection)):
+            rules = _rules(inspector, schema)
+            tables = inspector.get_multi_columns(schema, kind=ObjectKind.ANY)
+            for (_, table), columns in tables.items():
+                shape = Shape({each["name"]: each for each in columns}, rules.get(table, {}))
+                found[f"{schema}.{table}" if schema else table] = shape
+    return {table: shape for table, shape in found.items() if table not in OWN_TABLES}
 
 
 def breaks(old: Mapping[str, Shape], new: Mapping[str, Shape], models: Models) -> Iterator[Break]:
@@ -126,25 +128,25 @@ def _must_be_given(column: ReflectedColumn) -> bool:
     return not column["nullable"] and column["default"] is None and not filled
 
 
-def _rules(inspector: sa.Inspector) -> dict[str, dict[str, list[str]]]:
+def _rules(inspector: sa.Inspector, schema: str | None) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {}
 
     def add(table: str, kind: str, columns: list[Any]) -> None:
         names = [str(column) for column in columns]
         found.setdefault(table, {})[f"{kind} ({', '.join(names)})"] = names
 
-    for (_, table), uniques in inspector.get_multi_unique_constraints().items():
+    for (_, table), uniques in inspector.get_multi_unique_constraints(schema).items():
         for unique in uniques:
             add(table, "unique", unique["column_names"])
-    for (_, table), indexes in inspector.get_multi_indexes().items():
+    for (_, table), indexes in inspector.get_multi_indexes(schema).items():
         for index in indexes:
             if index["unique"]:
                 add(table, "unique", index["column_names"])
-    for (_, table), keys in inspector.get_multi_foreign_keys().items():
+    for (_, table), keys in inspector.get_multi_foreign_keys(schema).items():
         for key in keys:
             add(table, "the foreign key", key["constrained_columns"])
-    for (_, table), checks in inspector.get_multi_check_constraints().items():
-        columns = [column["name"] for column in inspector.get_columns(table)]
+    for (_, table), checks in inspector.get_multi_check_constraints(schema).items():
+        columns = [column["name"] for column in inspector.get_columns(table, schema)]
         for check in checks:
             text = check["sqltext"]
             named = [column for column in columns if column in text]

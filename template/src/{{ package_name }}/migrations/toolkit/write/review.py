@@ -8,7 +8,7 @@ from traceback import extract_tb
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from .... import driver
@@ -118,9 +118,8 @@ class Reviewer:
 
     def _begin(self, tracer: server.Tracer) -> None:
         """What is there now is used."""
-        tracer.begin(self._connection)
+        self._tables = tracer.begin(self._connection) | {""}
         self.before = shapes(self._connection)
-        self._tables = set(inspect(self._connection).get_table_names()) | {""}
         self._connection.rollback()
 
     def _review(self, script: Script, tracer: server.Tracer) -> Review:
@@ -145,18 +144,18 @@ class Reviewer:
         for statement in recording.statements:
             if statement.cost.code:
                 costs.setdefault(statement.line, []).append(statement)
-        explained: set[int] = set()
+        accounted: set[int] = set()
         for line, change in self._changes(recording):
             if change.table not in self._tables or change.code not in RULES:
                 continue
             around = source.around(line)
-            explained |= around
+            accounted |= around
             if change.new_name:
                 self._tables.add(change.new_name)
             if change.code not in server.ASKED or around & costs.keys():
                 yield line, change
         for line, statements in costs.items():
-            for statement in statements if line not in explained else ():
+            for statement in statements if line not in accounted else ():
                 yield line, _of_cost(statement)
         yield from server.of_recording(recording)
 
