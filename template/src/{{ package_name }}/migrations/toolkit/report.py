@@ -16,7 +16,7 @@ from . import history
 from .config import migration_url, scratch_url
 from .connection import look
 from .scripts import read_scripts
-from .status import State, Status, applied_by, listed, moment
+from .status import State, Status, applied_by, lineage, listed, moment
 from .status import status as find_status
 from .whereabouts import advice, whereabouts
 
@@ -84,8 +84,8 @@ class Report:
         """They come before one that the database has, and were not run: as after git's rebase."""
         applied = {each for each, row in self._rows.items() if row.direction in history.APPLIED}
         known = tuple(each for each in self._found.database if each in self._scripts)
-        lineage = [each.revision for each in self._script.iterate_revisions(known, "base")]
-        return [each for each in reversed(lineage) if applied and each not in applied]
+        missing = lineage(self._script, known) - applied if applied else set()
+        return [each for each in reversed(self._scripts) if each in missing]
 
     def facts(self) -> dict[str, Any]:
         found = self._found

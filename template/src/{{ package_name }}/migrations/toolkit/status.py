@@ -81,7 +81,7 @@ def status(
         return found
     newest_first = [revision.revision for revision in script.walk_revisions()]
     known = tuple(head for head in heads if head in newest_first)
-    applied = {revision.revision for revision in script.iterate_revisions(known, "base")}
+    applied = lineage(script, known)
     if len(known) < len(heads):
         applied |= history.applied(connection)
     pending = tuple(revision for revision in reversed(newest_first) if revision not in applied)
@@ -92,6 +92,11 @@ def status(
         is_of_later_release=bool(unfinished) and unfinished not in newest_first,
         tables=unmanaged_tables(connection) if pending and not heads else (),
     )
+
+
+def lineage(script: ScriptDirectory, heads: Sequence[str]) -> set[str]:
+    """They and all that come before; one by one, since a row may be left that is before another."""
+    return {each.revision for head in heads for each in script.iterate_revisions(head, "base")}
 
 
 def unmanaged_tables(connection: sa.Connection) -> tuple[str, ...]:

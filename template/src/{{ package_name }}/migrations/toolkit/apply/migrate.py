@@ -131,8 +131,16 @@ class Plan:
             return list(self._find(heads, looking))
         except (AssertionError, AttributeError) as error:  # Of Alembic's, or no such function.
             raise CommandError(
-                f"There is no way from {shown(heads)} to {self._target!r} ({error or 'no target'})."
-                f" Nothing was done: `{DISTRIBUTION} db history` lists the migrations."
+                f"There is no way from {shown(heads)} to {self._target!r}"
+                f" ({str(error) or 'no such target'}). Nothing was done: `{DISTRIBUTION} db history`"
+                " lists the migrations."
+            ) from None
+        except CommandError as error:
+            if "overlaps" not in str(error):
+                raise
+            raise CommandError(
+                f"alembic_version has {shown(heads)}, of which one comes before another. Nothing"
+                f" was done: say with `{DISTRIBUTION} db stamp --purge` where the database is."
             ) from None
 
     def knows(self, revisions: Iterable[str]) -> bool:
