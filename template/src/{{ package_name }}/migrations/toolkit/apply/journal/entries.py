@@ -125,7 +125,9 @@ class Entries:
 
 
 def forget(connection: Connection) -> None:
-    if inspect(connection).has_table(TABLE):
+    """Where there is something, since not everybody may delete."""
+    count = f"SELECT COUNT(*) FROM {TABLE}"
+    if inspect(connection).has_table(TABLE) and connection.exec_driver_sql(count).scalar():
         connection.exec_driver_sql(f"DELETE FROM {TABLE}")
 
 
