@@ -1,8 +1,10 @@
 """Two branches with a migration each, and a database that has been on both."""
 
+import os
 import py_compile
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -235,6 +237,24 @@ def test_rebase_in_the_middle_of_a_conflicted_merge(branches: Branches) -> None:
         branches.commit("merged")
         assert "Nothing to do" in succeed(target.db("rebase"))
         assert branches.git("status", "--short") == ""
+
+
+@on_sqlite
+def test_rebase_in_a_folder_that_is_a_link(branches: Branches, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(branches.lab.project.path)
+    branches.merge()
+    script = "from my_service.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "db", "rebase", "--files-only"],
+        cwd=link,
+        env={**os.environ, "PYTHONPATH": str(link / "src"), "RELEASE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert branches.git("diff", "--name-only", "--diff-filter=U") == ""
 
 
 @on_sqlite

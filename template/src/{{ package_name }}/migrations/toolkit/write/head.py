@@ -17,7 +17,8 @@ FIRST_LINE = (
 
 
 def file_of(script: ScriptDirectory) -> Path:
-    return Path(script.dir) / "head.txt"
+    """Without links, as git names it."""
+    return Path(script.dir).resolve() / "head.txt"
 
 
 def is_right(script: ScriptDirectory) -> bool:
