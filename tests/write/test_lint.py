@@ -675,12 +675,16 @@ def test_command(render: Callable[..., Project], tmp_path: Path) -> None:
 
     assert "not a git repository" in lint("--since", "main", code=2)
     project.run("git", "init", "--initial-branch", "main")
+    # When there was no service yet.
+    project.run(*COMMIT, "--allow-empty")
+    project.run("git", "tag", "before")
     project.run("git", "add", ".")
     project.run(*COMMIT)
     assert "DATABASE_URL" in lint(url="nonsense", code=2)
     assert "git knows no nowhere" in lint("--since", "nowhere", code=2)
     assert "0 migrations since main" in lint("--since", "main")
     assert json.loads(lint("--json")) == []
+    assert "Nothing found in 1 migration since before" in lint("--since", "before")
     [old] = (project.package / "migrations" / "versions").glob("*.py")
     old.rename(old.with_name("renamed.py"))
     assert "0 migrations since main" in lint("--since", "main")

@@ -74,6 +74,13 @@ def test_what_is_pending(three: Lab, database: str) -> None:
     assert (nothing.code, nothing.output) == (0, "Nothing is pending.\n")
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_statement_of_nothing(lab: Lab) -> None:
+    lab.write("r1", 'op.execute(";")')
+    with lab.fresh() as target:
+        assert "r1 (" in target.db("plan").output
+
+
 def test_what_cannot_be_looked_at(three: Lab) -> None:
     with three.fresh() as target:
         target.upgrade()

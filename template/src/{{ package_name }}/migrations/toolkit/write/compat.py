@@ -57,7 +57,8 @@ def models_at(ref: str, git: Git) -> Models:
     if PROJECT is None:
         return {}
     with TemporaryDirectory() as folder:
-        git.export(ref, PROJECT / "src", Path(folder))
+        if not git.export(ref, PROJECT / "src", Path(folder)):
+            return {}
         done = subprocess.run(  # noqa: S603
             [sys.executable, "-W", "ignore", "-c", LIST_MODELS, f"{PACKAGE}.features"],
             env={**environ, "PYTHONPATH": folder},

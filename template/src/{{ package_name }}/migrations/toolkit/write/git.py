@@ -59,13 +59,16 @@ class Git:
         names = self(*changed, "--", *self.versions).split("\0")[:-1]
         return {self.root / name: self("show", f"{base}:{name}") for name in names}
 
-    def export(self, ref: str, folder: Path, to: Path) -> None:
-        """What is in a folder there."""
+    def export(self, ref: str, folder: Path, to: Path) -> bool:
+        """What is in a folder there, if there is such a folder."""
+        tree = f"{ref}:{folder.resolve().relative_to(self.root).as_posix()}"
+        if self._run("cat-file", "-e", tree).returncode:
+            return False
         archive = to / "archive.tar"
-        path = folder.resolve().relative_to(self.root).as_posix()
-        self("archive", "--output", str(archive), f"{ref}:{path}")
+        self("archive", "--output", str(archive), tree)
         with tarfile.open(archive) as files:
             files.extractall(to, filter="data")
+        return True
 
     def unmerged(self) -> list[Path]:
         """The files that have conflicts."""

@@ -95,10 +95,8 @@ def _of_migration(each: Review) -> Iterator[str]:
 
 
 def _statement(statement: Statement) -> Iterator[str]:
-    text = statement.sql.rstrip("; \n").expandtabs(2)
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    yield from lines[:-1]
-    yield f"{lines[-1]};"
+    text = statement.sql.rstrip("; \n").expandtabs(2) + ";"
+    yield from (line.rstrip() for line in text.splitlines() if line.strip())
     cost = statement.cost
     yield from (f"  -- {lock} on {table}" for lock, table in cost.locks)
     yield from (f"  -- writes all rows of {table} anew" for table in cost.rewrites)
