@@ -1,6 +1,7 @@
 """What PostgreSQL says of a statement while it runs: its locks, and what it rewrites and reads."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -79,7 +80,8 @@ class Tracer:
     def __init__(self, connection: Connection) -> None:
         driver = connection.connection.driver_connection
         self._driver = cast("psycopg.Connection[tuple[Any, ...]]", driver)
-        self._messages: list[tuple[str, str]] = []
+        #: The names that a message is about.
+        self._said: defaultdict[str, list[str]] = defaultdict(list)
         #: Kind, table, transaction.
         self._held: set[tuple[str, str, str]] = set()
         self._driver.add_notice_handler(self._hear)
@@ -95,21 +97,18 @@ class Tracer:
         rows = self._driver.execute(LOCKS, [list(self._tables)]).fetchall()
         held = {(mode, self._tables[table], by) for mode, table, by in rows if mode in SHOWN}
         known = set(self._tables.values())
-        rewrites = [table for table in self._named("rewriting table") if table in known]
-        scans = [table for table in self._named("verifying table") if table in known]
-        for name in self._named("validating foreign key constraint"):
+        said, self._said = self._said, defaultdict(list)
+        rewrites = [table for table in said["rewriting table"] if table in known]
+        scans = [table for table in said["verifying table"] if table in known]
+        for name in said["validating foreign key constraint"]:
             tables = self._driver.execute(OF_CONSTRAINT, [name]).fetchall()
             scans += [self._tables[table] for (table,) in tables if table in self._tables]
         locks = tuple((mode, table) for mode, table, _ in sorted(held - self._held))
         self._held = held
-        self._messages = []
         code = "rewrites-table" if rewrites else None
         if scans and self._keeps_others_out(statement):
             code = code or "scans-table"
         statement.cost = Cost(locks, tuple(rewrites), tuple(scans), code)
-
-    def _named(self, what: str) -> list[str]:
-        return [name for each, name in self._messages if each == what]
 
     def _keeps_others_out(self, statement: Statement) -> bool:
         """VALIDATE by itself does not; nor can be seen what one that is committed has held."""
@@ -118,7 +117,7 @@ class Tracer:
 
     def _hear(self, message: psycopg.errors.Diagnostic) -> None:
         if found := MESSAGE.match(message.message_primary or ""):
-            self._messages.append((found["what"], found["name"]))
+            self._said[found["what"]].append(found["name"])
 
 
 def of_recording(recording: Recording) -> Iterator[tuple[int, Change]]:

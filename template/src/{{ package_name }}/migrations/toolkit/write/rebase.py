@@ -12,8 +12,6 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
 from .... import DISTRIBUTION
-from ..config import migration_url
-from ..connection import look
 from ..refusal import RefusedError
 from ..scripts import read_scripts, squashes, title
 from . import head
@@ -34,8 +32,12 @@ def rebase(config: Config, onto: str, *, files_only: bool, lose: Sequence[str]) 
             _refuse_missing(git.revisions(onto), script, onto)
     undo = Undo(config, script, moves, lose)
     if not files_only:
-        _reach_database(config)
-        undo.look()
+        try:
+            undo.look()
+        except RefusedError:
+            raise
+        except CommandError as error:
+            raise CommandError(f"{error} Or leave the database as it is: --files-only.") from None
         if undo.scripts and git:
             _refuse_conflicts(git, script)
         undo.run()
@@ -108,14 +110,6 @@ def _in_line(script: ScriptDirectory, theirs: set[str], last: str | None) -> lis
 
 def _before(script: Script) -> tuple[str, ...]:
     return script._versioned_down_revisions
-
-
-def _reach_database(config: Config) -> None:
-    try:
-        with look(migration_url(config)):
-            pass
-    except CommandError as error:
-        raise CommandError(f"{error} Or leave the database as it is: --files-only.") from None
 
 
 def _refuse_conflicts(git: Git, script: ScriptDirectory) -> None:

@@ -1,10 +1,10 @@
 """One migration while it runs in a throw-away database: what it says, and in which line of its file."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 from alembic.operations import MigrateOperation, ops
 from alembic.operations.base import AbstractOperations
@@ -50,12 +50,6 @@ class Operation(NamedTuple):
     line: int
     operation: MigrateOperation
     origin: Origin
-
-
-class Tracer(Protocol):
-    """Asks the server what a statement does."""
-
-    def after(self, statement: Statement) -> None: ...
 
 
 class Recording:
@@ -111,8 +105,10 @@ def _is_safe(through: set[str]) -> bool:
 
 
 @contextmanager
-def recorded(connection: Connection, path: str, tracer: Tracer) -> Iterator[Recording]:
-    """While the migration of this file runs."""
+def recorded(
+    connection: Connection, path: str, after: Callable[[Statement], None]
+) -> Iterator[Recording]:
+    """While the migration of this file runs; after each statement, the server is asked about it."""
     recording = Recording(connection, path)
     invoke = AbstractOperations.invoke
 
@@ -128,7 +124,7 @@ def recorded(connection: Connection, path: str, tracer: Tracer) -> Iterator[Reco
 
     def executed(*_: Any) -> None:
         if recording.current:
-            tracer.after(recording.current)
+            after(recording.current)
 
     setattr(AbstractOperations, "invoke", note)  # noqa: B010
     event.listen(connection, "before_cursor_execute", execute)

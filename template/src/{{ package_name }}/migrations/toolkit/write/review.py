@@ -125,7 +125,7 @@ class Reviewer:
     def _review(self, script: Script, tracer: server.Tracer) -> Review:
         source, path = Source(script.path), str(script.module.__file__)
         failure: tuple[int, Change] | None = None
-        with recorded(self._connection, path, tracer) as recording:
+        with recorded(self._connection, path, tracer.after) as recording:
             try:
                 run_step(self._config, self._scripts, script, "upgrade")
             except Exception as error:  # noqa: BLE001
