@@ -31,6 +31,13 @@ UV = """\
 [ "$1" = --version ] && echo "uv 1.0" && exit
 { printf '%s\\0' "$@"; echo; } >> "$CALLS"
 """
+# Runs what is installed, as the real one does once it has.
+UV_OF_A_PROJECT = """\
+#!/bin/sh
+[ "$1" = run ] || exit 0
+shift
+exec .venv/bin/"$@"
+"""
 TARGETS = {
     "run": ["run my-service db upgrade", "run my-service serve --reload"],
     "install": ["sync"],
@@ -194,6 +201,27 @@ class TestProject:
         done = machine.make(project, "migration")
         assert done.returncode != 0
         assert done.stderr.startswith('Say what changes: make migration m="add email"\n')
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["m=wip"], 'FAILED: The message "wip" does not say what the migration does'),
+            ([], 'Say what changes: make migration m="add email"'),
+        ],
+    )
+    def test_a_message_says_something(
+        self, render: Render, machine: Machine, arguments: list[str], sentence: str
+    ) -> None:
+        project = render().install()
+        machine.put("uv", UV_OF_A_PROJECT)
+        before = project.files()
+        done = machine.make(project.path, "migration", *arguments)
+        assert done.returncode == 2
+        assert sentence in done.stderr
+        assert "Traceback" not in done.stderr
+        written = set(project.files()) - set(before)
+        assert not [name for name in written if "versions" in name]
 
     def test_settings_are_copied_once(self, project: Path, machine: Machine) -> None:
         machine.put("uv", UV)
