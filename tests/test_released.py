@@ -13,7 +13,6 @@ from .profiles import DATABASES
 from .projects import Project, Renderer
 from .questionnaire import Questionnaire
 from .template import SNAPSHOT, git, releases
-from .test_ownership import ANCHOR
 
 INBOX = "/migrations/template/"
 EVERYTHING = {"audit": True}
@@ -62,8 +61,8 @@ def test_a_new_project_has_what_the_inbox_brings(
 ) -> None:
     """Under the same id, written down in the lock, and in the chain."""
     project = renderer.look({"audit": audit, "example": example})
-    brought = {revision_of(project.read(name)) for name in project.files() if INBOX in name}
-    own = {revision_of(project.read(name)) for name in project.files() if "/versions/" in name}
+    brought = {migrations(project.read(name)) for name in project.files() if INBOX in name}
+    own = {migrations(project.read(name)) for name in project.files() if "/versions/" in name}
     assert bool(brought) == audit
     assert brought == set(locked(project))
     assert brought <= own
@@ -71,8 +70,7 @@ def test_a_new_project_has_what_the_inbox_brings(
     assert head == (locked(project) or (["8c1d5e0f42ab"] if example else []))
 
 
-def revision_of(text: str) -> str:
-    """The id."""
+def migrations(text: str) -> str:
     [revision] = [
         node.value.value
         for node in ast.parse(text).body
@@ -87,26 +85,6 @@ def revision_of(text: str) -> str:
 def locked(project: Project) -> list[str]:
     names = [name for name in project.files() if name.endswith("/template.lock")]
     return [line for name in names for line in project.read(name).splitlines()[1:]]
-
-
-@pytest.mark.parametrize("database", DATABASES)
-def test_what_the_inbox_brings_follows_nothing(renderer: Renderer, database: str) -> None:
-    """It depends on no other answer than the database, and goes behind whatever is there."""
-    project = renderer.look({**EVERYTHING, "database": database})
-    other = renderer.look({**EVERYTHING, "database": database, "example": False})
-    for name in project.files():
-        if INBOX in name:
-            assert "\nRevises:\n" in project.read(name)
-            assert "| None = None\nbranch_labels" in project.read(name)
-            assert len(revision_of(project.read(name))) <= 32
-            assert other.read(name) == project.read(name)
-
-
-@each_release
-def test_anchors_stay(old: Project, new: Project) -> None:
-    for name in old.files():
-        for anchor in ANCHOR.findall(old.read(name)):
-            assert anchor in ANCHOR.findall(new.read(name)), name
 
 
 @each_release

@@ -230,19 +230,6 @@ def test_an_option_is_changed_on_the_way(later: Owner) -> None:
     assert "license: MIT" in later.project.read(".copier-answers.yml")
 
 
-def test_an_option_is_switched_off(later: Owner) -> None:
-    """Its table stays, with the rows that it has; what to do about it is said."""
-    later.project.install()
-    assert later.update("-d", "audit=true").returncode == 0
-    commit(later.project.path, "Keep an audit log")
-    done = later.update("-d", "audit=false")
-    assert done.returncode == 0, done.stdout + done.stderr
-    gone = f"{later.project.package.relative_to(later.project.path)}/audit/models.py\n"
-    assert gone in done.stdout
-    assert 'drop it with `make migration m="Drop ..."`' in done.stdout
-    assert list((later.project.package / "migrations" / "versions").glob("*audit_log.py"))
-
-
 def test_both_have_changed_the_same_line(later: Owner) -> None:
     models = later.project.package / "notes" / "models.py"
     append(models, "# Ours.\n")

@@ -5,6 +5,9 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, Connection, MetaData, Table, text
 from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy.types import TypeEngine
+
+from ..apply.snapshot import Thing
 
 TYPES = """
 SELECT quote_ident(y.typname), (
@@ -15,6 +18,17 @@ FROM pg_type y
 WHERE y.typnamespace = current_schema()::regnamespace AND y.typtype = 'e'
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = y.oid AND d.deptype = 'e')
 ORDER BY 1
+"""
+SHAPES = """
+SELECT c.relname::text, concat_ws(' ',
+    (SELECT string_agg(concat_ws(' ', a.attname, a.atttypid, a.atttypmod, a.attnotnull), ' '
+        ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0),
+    (SELECT string_agg(pg_get_constraintdef(k.oid), ' ' ORDER BY k.conname)
+        FROM pg_constraint k WHERE k.conrelid = c.oid),
+    (SELECT string_agg(pg_get_indexdef(i.indexrelid), ' ' ORDER BY i.indexrelid)
+        FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique))
+FROM pg_class c
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
 """
 # How it tells `name IN ('a', 'b')`, and takes it otherwise when it is told so.
 IS_IN = re.compile(r"\(?(\w+)\)?::text = ANY \(\(?ARRAY\[(.*?)\]\)?::text\[\]\)")
@@ -40,6 +54,11 @@ def _as_written(expression: str) -> str:
     )
 
 
+def collated(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """To be changed to: where none is given, it is the usual one."""
+    return kind
+
+
 def options(_: Connection, table: Table) -> dict[str, Any]:
     return dict(table.dialect_kwargs)
 
@@ -48,3 +67,20 @@ def types(connection: Connection) -> dict[str, str]:
     """The statements that make types, by the names of these."""
     rows = connection.exec_driver_sql(TYPES)
     return {name: f"CREATE TYPE {name} AS ENUM ({labels})" for name, labels in rows}
+
+
+def shapes(connection: Connection) -> dict[str, str]:
+    """What rows have to fit, by the names of the tables."""
+    return {name: str(shape) for name, shape in connection.exec_driver_sql(SHAPES)}
+
+
+def advice(thing: Thing, wanted: str) -> str:
+    """How to write by hand what is not written."""
+    if thing.kind != "type":
+        return ""
+    name = thing.name
+    return (
+        f"Its columns can take a new type: ALTER TYPE {name} RENAME TO {name}_old; CREATE TYPE {name}"
+        f" AS {wanted}; ALTER TABLE ... ALTER COLUMN ... TYPE {name} USING ...::text::{name}; DROP"
+        f" TYPE {name}_old"
+    )

@@ -1,11 +1,27 @@
 """What SQLAlchemy's reflection leaves out of SQLite's tables."""
 
 import re
+from copy import copy
 from typing import Any
 
-from sqlalchemy import Connection, MetaData, Table, text
+from sqlalchemy import Connection, Index, MetaData, String, Table, literal_column, text
+from sqlalchemy.types import TypeEngine
+
+from ..apply.definitions import collations
+from ..apply.snapshot import Thing
 
 SQL = text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name")
+SHAPES = """
+SELECT tbl_name, group_concat(sql, ' ') FROM sqlite_master WHERE sql IS NOT NULL GROUP BY tbl_name
+"""
+INDEXES = text(
+    "SELECT name, sql FROM sqlite_master"
+    " WHERE type = 'index' AND tbl_name = :table AND sql IS NOT NULL"
+)
+INDEX = re.compile(
+    r"CREATE (?P<unique>UNIQUE )?INDEX .*? ON .*? ?\((?P<columns>.*?)\)( WHERE (?P<where>.*))?",
+    re.DOTALL | re.IGNORECASE,
+)
 OPTIONS: dict[str, tuple[str, Any]] = {
     r"\bAUTOINCREMENT\b": ("sqlite_autoincrement", True),
     r"\)[^)]*\bWITHOUT\s+ROWID\b[^)]*$": ("sqlite_with_rowid", False),
@@ -13,8 +29,32 @@ OPTIONS: dict[str, tuple[str, Any]] = {
 }
 
 
-def complete(_: Connection, __: MetaData) -> None:
-    """Correct the types of columns: they are as they were written."""
+def complete(connection: Connection, metadata: MetaData) -> None:
+    """Give columns their collations, and tables their indexes on expressions."""
+    for table in list(metadata.tables.values()):
+        sql = connection.scalar(SQL, {"name": table.name}) or ""
+        for name, collation in collations(table.name, sql).items():
+            if isinstance(column_type := table.columns[name].type, String):
+                column_type.collation = collation
+        known = {index.name for index in table.indexes}
+        for name, definition in connection.execute(INDEXES, {"table": table.name}).all():
+            if name not in known and (found := INDEX.fullmatch(definition)):
+                index = Index(
+                    name,
+                    literal_column(found["columns"]),
+                    unique=found["unique"] is not None,
+                    sqlite_where=found["where"] and literal_column(found["where"]),
+                )
+                Table(table.name, metadata, index, extend_existing=True)
+
+
+def collated(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """To be changed to: a batch operation keeps the collation where none is given."""
+    if not isinstance(kind, String) or kind.collation:
+        return kind
+    other = copy(kind)
+    other.collation = "BINARY"
+    return other
 
 
 def options(connection: Connection, table: Table) -> dict[str, Any]:
@@ -27,3 +67,17 @@ def options(connection: Connection, table: Table) -> dict[str, Any]:
 def types(_: Connection) -> dict[str, str]:
     """The statements that make types, by the names of these: there are none."""
     return {}
+
+
+def shapes(connection: Connection) -> dict[str, str]:
+    """What rows have to fit, by the names of the tables."""
+    return {name: str(shape) for name, shape in connection.exec_driver_sql(SHAPES)}
+
+
+def advice(thing: Thing, wanted: str) -> str:
+    """How to write by hand what is not written."""
+    table = thing.table or thing.name
+    whole = f'copy_from=sa.Table("{table}", sa.MetaData(), ...)'
+    key = 'table_kwargs={"sqlite_autoincrement": True}'
+    how = key if thing.kind == "table" and wanted == "AUTOINCREMENT" else whole
+    return f'Make it anew: `with op.batch_alter_table("{table}", recreate="always", {how}): pass`'

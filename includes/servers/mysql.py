@@ -1,6 +1,7 @@
 """How migrations take turns and keep out of the application's way on MySQL and MariaDB."""
 
 import logging
+import random
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -12,9 +13,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ..connection import LENGTH, wait_while
-from ..history import create_history
-from ..invocation import given_last
+from ..connection import LENGTH
 from .journal.entries import State, forget, last_that_stays
 from .journal.journal import Journal
 from .journal.verdict import Resume
@@ -22,6 +21,10 @@ from .journal.wire import code
 from .sessions import LOCK, Session, blocking, migrating
 
 logger = logging.getLogger(__name__)
+
+CAN_TELL_BLOCKERS = True
+
+POLL = 0.5
 
 NO_LOCKS_HERE = 1235
 LOCK_CONFLICTS = {1205, 1213}
@@ -41,7 +44,25 @@ def turn(connection: Connection, *, wait: float) -> Iterator[Connection]:
     free at once.
     """
     _refuse_galera(connection)
-    wait_while(lambda: _lock_holder(connection), deadline=time.monotonic() + wait)
+    deadline, told = time.monotonic() + wait, False
+    while not _take_lock(connection):
+        with connection.begin():
+            holder = migrating(connection)
+            if holder and holder.is_dead:
+                _end(connection, holder)
+        who = f": {holder}" if holder else ""
+        if time.monotonic() > deadline:
+            raise CommandError(
+                f"Another process is migrating this database{who}. Nothing was done, since this"
+                " may wait no longer: run the command again when it has ended, or give it more"
+                " time (--lock-wait, MIGRATION_LOCK_WAIT)."
+            )
+        if not told:
+            logger.warning(
+                "Another process is migrating this database%s. Waiting until it has ended.", who
+            )
+        told = True
+        time.sleep(POLL * random.uniform(0.8, 1.2))  # noqa: S311
     try:
         yield connection
     finally:
@@ -51,7 +72,7 @@ def turn(connection: Connection, *, wait: float) -> Iterator[Connection]:
                 connection.exec_driver_sql(f"DO RELEASE_LOCK({LOCK})")
 
 
-def prepare(context: MigrationContext, *, lock_timeout: float) -> None:
+def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | None) -> None:
     """Let no statement wait for a lock so long that the application notices: in whole seconds."""
     connection = _connection(context)
     seconds = max(1, round(lock_timeout))
@@ -59,8 +80,7 @@ def prepare(context: MigrationContext, *, lock_timeout: float) -> None:
         connection.exec_driver_sql(
             f"SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}"
         )
-        create_history(connection)
-    connection.info["journal"] = Journal(connection, _resume())
+    connection.info["journal"] = Journal(connection, _as_resume(resume))
 
 
 def applying(context: MigrationContext, step: MigrationInfo) -> AbstractContextManager[None]:
@@ -115,17 +135,6 @@ def _refuse_galera(connection: Connection) -> None:
         raise CommandError(GALERA)
 
 
-def _lock_holder(connection: Connection) -> str | None:
-    """Take the lock, or tell who has it."""
-    if _take_lock(connection):
-        return None
-    with connection.begin():
-        holder = migrating(connection)
-        if holder and holder.is_dead:
-            _end(connection, holder)
-    return f"Another process is migrating this database{f': {holder}' if holder else ''}."
-
-
 def _take_lock(connection: Connection) -> bool:
     try:
         with connection.begin():
@@ -150,8 +159,7 @@ def _connection(context: MigrationContext) -> Connection:
     return cast(Connection, context.connection)
 
 
-def _resume() -> Resume | None:
-    text = given_last("resume")
+def _as_resume(text: str | None) -> Resume | None:
     if text is not None and text not in get_args(Resume):
         raise CommandError(f"-x resume={text} is none of {', '.join(get_args(Resume))}.")
     return cast(Resume | None, text)

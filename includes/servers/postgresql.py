@@ -1,8 +1,9 @@
 """PostgreSQL: how migrations take turns, and keep out of the application's way."""
 
+import logging
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -13,11 +14,16 @@ from sqlalchemy import Connection, Row, event
 from sqlalchemy.exc import DBAPIError
 
 from .... import DISTRIBUTION
-from ..connection import connect, wait_while
+from ..connection import connect
 from . import concurrently
+
+logger = logging.getLogger(__name__)
+
+CAN_TELL_BLOCKERS = True
 
 # Advisory locks belong to a database: each has one of this number.
 KEY = int.from_bytes(b"alembic")
+POLL = 0.5
 
 # By these a session that migrates is told in pg_stat_activity, also behind a pooler, which gives
 # one session to many clients: the name is gone with the transaction, and the comment with the
@@ -68,7 +74,7 @@ def turn(connection: Connection, *, wait: float) -> Iterator[Connection]:
     transaction that holds the lock is a SET: a query would keep its snapshot.
     """
     deadline = time.monotonic() + wait
-    wait_while(lambda: _lock_holder(connection), deadline=deadline)
+    _wait(lambda: _lock_holder(connection), deadline)
     newer = (connection.dialect.server_version_info or ()) >= (17,)
     connection.exec_driver_sql(
         f"{'SET LOCAL transaction_timeout = 0;' if newer else ''}"
@@ -76,11 +82,11 @@ def turn(connection: Connection, *, wait: float) -> Iterator[Connection]:
     )
     with connect(connection.engine) as migrating:
         # A process that was killed has lost its lock, and may have left a statement behind.
-        wait_while(lambda: _other_migration(migrating), deadline=deadline)
+        _wait(lambda: _other_migration(migrating), deadline)
         yield migrating
 
 
-def prepare(context: MigrationContext, *, lock_timeout: float) -> None:
+def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | None) -> None:
     """Let no statement of a transaction wait for a lock so long that the application notices.
 
     Without a transaction there is no limit: CREATE INDEX CONCURRENTLY would end as invalid.
@@ -170,6 +176,21 @@ def unfinished(connection: Connection) -> str | None:
     """The revision that was begun, and that nobody is completing now."""
     begun = concurrently.unfinished(connection)
     return None if begun is None or _sessions(connection, HAS_TURN) else begun[0]
+
+
+def _wait(reason: Callable[[], str | None], deadline: float) -> None:
+    """Until there is no reason any more; a new one is said."""
+    said = None
+    while why := reason():
+        if time.monotonic() > deadline:
+            raise CommandError(
+                f"{why} Nothing was done, since this may wait no longer: run the command again"
+                " when it has ended, or give it more time (--lock-wait, MIGRATION_LOCK_WAIT)."
+            )
+        if why != said:
+            logger.warning("%s Waiting until it has ended.", why)
+        said = why
+        time.sleep(POLL)
 
 
 def _lock_holder(connection: Connection) -> str | None:

@@ -1,5 +1,6 @@
 """How migrations take turns on SQLite, and change all or nothing."""
 
+import logging
 import sqlite3
 import time
 from collections import Counter
@@ -14,10 +15,15 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ....config import load_settings
-from ..connection import POLL, wait_while
 from .backup import back_up
 from .batch import without_warnings
 
+logger = logging.getLogger(__name__)
+
+CAN_TELL_BLOCKERS = False
+
+#: How long one attempt to begin takes, in seconds: SQLite waits without a word.
+STEP = 1
 # Settings that SQLite refuses or ignores inside a transaction.
 FIXED = {"foreign_keys", "journal_mode", "synchronous", "temp_store"}
 
@@ -29,7 +35,17 @@ def turn(connection: Connection, *, wait: float) -> Iterator[Connection]:
     SQLAlchemy does not know yet that it has begun: Alembic would take it for the caller's.
     """
     driver = _driver(connection)
-    wait_while(lambda: _writer(driver), deadline=time.monotonic() + wait)
+    deadline, told = time.monotonic() + wait, False
+    while not _begin(driver, min(STEP, max(0, deadline - time.monotonic()))):
+        if time.monotonic() >= deadline:
+            raise CommandError(
+                f"Another process has been writing to this database for {wait:g} s. Nothing was"
+                " done: run the command again when it has ended, or give it more time"
+                " (--lock-wait, MIGRATION_LOCK_WAIT)."
+            )
+        if not told:
+            logger.warning("Another process is writing to this database. Waiting until it ends.")
+        told = True
     # Where there is no WAL, who commits waits for those who read.
     _let_wait(driver, wait)
     try:
@@ -38,23 +54,29 @@ def turn(connection: Connection, *, wait: float) -> Iterator[Connection]:
         driver.rollback()
 
 
-def _writer(driver: sqlite3.Connection) -> str | None:
-    """Begin, or tell who is in the way."""
-    _let_wait(driver, POLL)
+def _begin(driver: sqlite3.Connection, wait: float) -> bool:
+    _let_wait(driver, wait)
     try:
         driver.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorname.startswith("SQLITE_BUSY"):
-            return "Another process is writing to this database."
+            return False
         raise CommandError(
             f"SQLite cannot write to this database: {error}. See that this user may write to the"
             " file and to its folder."
         ) from None
-    return None
+    return True
 
 
 def _let_wait(driver: sqlite3.Connection, seconds: float) -> None:
     driver.execute(f"PRAGMA busy_timeout = {round(min(seconds, 1_000_000) * 1000)}")
+
+
+def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | None) -> None:
+    """Remember what is to be done before the first change: there may be none."""
+    connection = cast(Connection, context.connection)
+    is_throw_away = context.config is None or context.config.attributes.get("url") is not None
+    connection.info["backups"] = 0 if is_throw_away else load_settings().migration_backups
 
 
 @contextmanager
@@ -63,17 +85,15 @@ def applying(context: MigrationContext, step: MigrationInfo) -> Iterator[None]:
     connection = cast(Connection, context.connection)
     if "broken" not in connection.info:
         connection.info["broken"] = _broken_foreign_keys(connection)
-        _back_up(context, step)
+        _back_up(connection, step)
     with without_warnings(), _undivided(connection, step):
         yield
 
 
-def _back_up(context: MigrationContext, step: MigrationInfo) -> None:
+def _back_up(connection: Connection, step: MigrationInfo) -> None:
     """From another connection, which sees what is committed."""
-    file = cast(Connection, context.connection).engine.url.database
-    is_throw_away = context.config is None or context.config.attributes.get("url") is not None
-    backups = load_settings().migration_backups
-    if backups and file and not is_throw_away:
+    backups, file = connection.info["backups"], connection.engine.url.database
+    if backups and file:
         back_up(Path(file), "-".join(step.source_revision_ids) or "base", keep=backups)
 
 
@@ -135,6 +155,15 @@ def _driver(connection: Connection) -> sqlite3.Connection:
 def what_stays(connection: Connection) -> str:
     """Of a command that has failed."""
     return "Nothing stays of what this command did."
+
+
+def is_lock_conflict(error: DBAPIError) -> bool:
+    """Never: who has the turn has the only lock."""
+    return False
+
+
+def blockers(connection: Connection) -> list[str]:
+    return []
 
 
 def unfinished(connection: Connection) -> str | None:

@@ -100,20 +100,6 @@ def test_a_revision_that_nobody_knows_is_forgotten(two: Lab) -> None:
         status(target, "current")
 
 
-def test_a_row_is_left_that_is_before_another(two: Lab) -> None:
-    with two.fresh() as target:
-        target.upgrade()
-        target.execute("INSERT INTO alembic_version VALUES ('r1')")
-        assert status(target, "current")["database"] == ["r1", "r2"]
-        ended = target.db("upgrade")
-        assert ended.code == 1
-        assert "FAILED: alembic_version has r1, r2" in ended.output
-        assert "db stamp --purge`" in ended.output
-        assert target.db("stamp", "--purge", "head").code == 0
-        assert target.db("upgrade").code == 0
-        assert target.query("SELECT version_num FROM alembic_version") == [("r2",)]
-
-
 def test_of_several_last_migrations_all_are_next(two: Lab) -> None:
     two.write("r3", ORDERS)
     path = two.project.package / "migrations" / "versions" / "r3.py"

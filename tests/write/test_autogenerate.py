@@ -21,6 +21,7 @@ from ..apply.test_existing_database import MODELS, ON_SERVERS, restricted
 pytestmark = pytest.mark.slow
 
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 
 Write = Callable[[Mapping[str, str]], None]
 
@@ -35,6 +36,18 @@ COLLATIONS = {
 TESTS = ["-m", "pytest", "-p", "no:cacheprovider", "tests/test_migrations.py"]
 HISTORY = Path(__file__).with_name("history.py")
 STATUS = "sa.Column('status', sa.Enum({}, name='status', native_enum=False, create_constraint=True, length=9))"
+FRIEND = "sa.Column('friend_id', sa.ForeignKey('users.id', ondelete='SET NULL'){})"
+PEOPLE = (
+    "sa.Column('id', sa.Integer, sa.Identity({}), primary_key=True),"
+    " sa.Column('moods', sa.ARRAY(sa.Enum('low', 'high', name='level')))"
+)
+STAYS = (
+    "sa.Column('id', sa.Integer, primary_key=True),"
+    " sa.Column('during', sa.dialects.postgresql.INT4RANGE),"
+    " sa.dialects.postgresql.ExcludeConstraint(('during', '{}'), name='overlap'),"
+    " sa.Column('until', sa.Integer), sa.Column('clean', sa.Integer, sa.Computed('{}', persisted=True)),"
+    " sa.Index('ix_clean', 'clean')"
+)
 WHERE = "postgresql_where=sa.text('age > {0}'), sqlite_where=sa.text('age > {0}')"
 
 
@@ -138,19 +151,127 @@ STEPS = [
         "sa.Column('note', sa.String(20, collation='BINARY'))",
         'collation="BINARY"',
         missed="column users.note is ",
-        databases=("postgresql", "mysql", "mariadb"),
     ),
     Step(
-        "refer to another",
+        "add a code",
+        "code",
+        "sa.Column('code', sa.String(20, collation='BINARY'))",
+        'collation="BINARY"',
+    ),
+    Step(
+        "sort the codes as usual",
+        "code",
+        "sa.Column('code', sa.String(20))",
+        "type_=sa.String(length=20",
+        missed="column users.code is ",
+    ),
+    Step("refer to another", "friend", FRIEND.format(""), "create_foreign_key"),
+    Step(
+        "find friends",
         "friend",
-        "sa.Column('friend_id', sa.ForeignKey('users.id', ondelete='SET NULL'))",
-        "create_foreign_key",
+        FRIEND.format(", index=True"),
+        "RENAME INDEX fk_users_friend_id TO ix_users_friend_id",
+        databases=("mysql", "mariadb"),
+    ),
+    Step(
+        "find no friends",
+        "friend",
+        FRIEND.format(""),
+        "RENAME INDEX ix_users_friend_id TO fk_users_friend_id",
+        databases=("mysql", "mariadb"),
+    ),
+    Step(
+        "refuse addresses",
+        "no_address",
+        "sa.CheckConstraint(\"fullname NOT LIKE '%@%'\", name='fullname')",
+        "LIKE '%@%'",
+    ),
+    Step(
+        "find in any case",
+        "ix_lower",
+        "sa.Index('ix_lower', sa.text('(lower(fullname))'))",
+        "(lower(fullname))",
+        databases=("sqlite", "postgresql", "mysql"),
+    ),
+    Step(
+        "find in capitals",
+        "ix_lower",
+        "sa.Index('ix_lower', sa.text('(upper(fullname))'))",
+        "(upper(fullname))",
+        missed="index ix_lower of users is ",
+        databases=("sqlite", "postgresql", "mysql"),
+    ),
+    Step("add a wait", "wait", "sa.Column('wait', sa.Interval)", "sa.Interval()"),
+    Step(
+        "add a size",
+        "size",
+        "sa.Column('size', sa.SmallInteger, server_default='7')",
+        "sa.SmallInteger()",
+    ),
+    Step(
+        "allow larger sizes",
+        "size",
+        "sa.Column('size', sa.Integer, server_default='7')",
+        "type_=sa.Integer()",
+    ),
+    Step(
+        "create people",
+        "people",
+        PEOPLE.format("always=True"),
+        "create_table",
+        databases=("postgresql",),
+    ),
+    Step(
+        "let people have keys of their own",
+        "people",
+        PEOPLE.format(""),
+        "server_default=sa.Identity(always=False)",
+        databases=("postgresql",),
+    ),
+    Step(
+        "drop people",
+        "people",
+        None,
+        "DROP TYPE level",
+        said="people: Dropped with its rows",
+        databases=("postgresql",),
+    ),
+    Step(
+        "create stays",
+        "people",
+        STAYS.format("&&", "until + 1"),
+        "create_table",
+        databases=("postgresql",),
+    ),
+    Step(
+        "let no stay touch another",
+        "people",
+        STAYS.format("-|-", "until + 1"),
+        "EXCLUDE USING gist (during WITH -|-)",
+        missed="exclusion overlap of people is ",
+        databases=("postgresql",),
+    ),
+    Step(
+        "clean a day later",
+        "people",
+        STAYS.format("-|-", "until + 2"),
+        'create_index("ix_clean", "people", ["clean"]',
+        missed="column people.clean is ",
+        said="people.clean: Dropped with its values",
+        databases=("postgresql",),
     ),
     Step(
         "give a default",
         "age",
         "sa.Column('age', sa.Integer, server_default=sa.text('7'))",
         "server_default",
+    ),
+    Step(
+        "sort by age",
+        "ix_age",
+        "sa.Index('ix_age', sa.text('age DESC'))",
+        "age DESC",
+        databases=("sqlite", "postgresql", "mysql"),
     ),
     Step("drop the note", "note", None, "drop_column", said="users.note: Dropped with its values"),
     Step("drop the labels", "labels", None, "drop_table", said="labels: Dropped with its rows"),
@@ -223,6 +344,8 @@ def test_a_long_history(lab: Lab, write: Write) -> None:
             assert answer["error"] == "", step
             assert answer["check"] == "", step
             assert step.said in answer["said"], step
+            for incomplete in ("the database refuses", "write this yourself", "Warning"):
+                assert incomplete not in answer["said"], step
             path = texts[step.message.replace(" ", "_")]
             text = path.read_text()
             written = step.written.replace("BINARY", COLLATIONS[lab.database])
@@ -446,6 +569,98 @@ def test_messages(lab: Lab, write: Write) -> None:
     assert "test_each_migration_does_something" not in done.stdout
 
 
+@on_postgresql
+def test_a_text_becomes_an_enum_and_back(lab: Lab, write: Write) -> None:
+    with lab.fresh() as target:
+        write(columns(mood="sa.String(20)"))
+        revision(target, "create users")
+        write(columns(mood="sa.Enum('sad', 'glad', name='mood')"))
+        ended, text = revision(target, "allow two moods")
+        assert "WARNING: users.mood: From VARCHAR(20) to the enum mood, which fails" in ended.output
+        assert 'postgresql_using="mood::mood"' in text
+        assert target.db("check").code == 0
+        write(columns(mood="sa.String(20)"))
+        ended, text = revision(target, "allow any mood")
+        assert "the database refuses" not in ended.output
+        assert text.index("type_=sa.String") < text.index('op.execute("DROP TYPE mood")')
+        assert target.db("upgrade").code == target.db("downgrade", "-2").code == 0
+
+
+@on_sqlite
+def test_what_is_left_to_the_author(lab: Lab, write: Write) -> None:
+    """What it says to write makes the tables alike."""
+    lab.write("r0", "op.create_table('users', sa.Column('id', sa.Integer, primary_key=True))")
+    with lab.fresh() as target:
+        write({})
+        before = versions(lab)
+        ended, text = revision(target, "give no key twice")
+        assert "table users is without options, and should be AUTOINCREMENT" in text
+        [advice] = re.findall(r"`(with op\.batch_alter_table.*): pass`", ended.output)
+        [path] = versions(lab) - before
+        path.write_text(text.replace("    pass", f"    {advice}:\n        pass", 1))
+        ended = target.db("check")
+        assert ended.code == 0, ended.output
+
+
+@on_sqlite
+def test_message_of_a_merge(lab: Lab, write: Write) -> None:
+    """Plain Alembic needs one; `db merge` says itself what it merges."""
+    write({})
+    target = Target(lab, f"sqlite:///{lab.project.path}/no folder/app.db")
+    for message in ("add emails", "add orders"):
+        assert target.db("revision", "-m", message, "--head", "base").code == 0
+    before = versions(lab)
+    for ended in (
+        target.alembic("merge", "heads", "-m", "wip"),
+        target.alembic("merge", "heads"),
+        target.db("merge", "-m", "wip"),
+    ):
+        assert ended.code != 0
+        assert 'such as `merge -m "merge emails and orders"`' in ended.output
+        assert versions(lab) == before
+    assert target.alembic("merge", "heads", "-m", "merge both").code == 0
+    for path in versions(lab) - before:
+        path.unlink()
+    assert target.db("merge").code == 0
+    [path] = versions(lab) - before
+    assert "merge add" in path.read_text()
+
+
+@on_sqlite
+@pytest.mark.parametrize(("no_color", "red"), [("", True), ("1", False)])
+def test_a_loss_is_red_on_a_terminal(lab: Lab, write: Write, no_color: str, *, red: bool) -> None:
+    with lab.fresh() as target:
+        write(columns(name="sa.String(50)", nick="sa.String(50)"))
+        revision(target, "create users")
+        write(columns(name="sa.String(50)"))
+        ended, _ = revision(target, "drop the nick")
+        assert "\nWARNING: users.nick: Dropped with its values.\n" in f"\n{ended.output}"
+        write({})
+        package = lab.project.answers["package_name"]
+        code = f"from {package}.cli import main; main()"
+        ours, theirs = pty.openpty()
+        subprocess.run(
+            [sys.executable, "-c", code, "db", "revision", "--autogenerate", "-m", "drop the name"],
+            cwd=lab.project.path,
+            env={
+                **os.environ,
+                "DATABASE_URL": target.url,
+                "PYTHONPATH": "src",
+                "RELEASE": "1",
+                "TERM": "xterm",
+                "NO_COLOR": no_color,
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+            check=True,
+        )
+        os.close(theirs)
+        said = os.read(ours, 10_000).decode()
+        os.close(ours)
+        assert ("\x1b[31mWARNING: " in said) is red, said
+        assert "WARNING: users.name: Dropped with its values." in said
+
+
 @ON_SERVERS
 def test_without_the_right_to_make_a_database(lab: Lab, write: Write) -> None:
     write({})
@@ -459,7 +674,7 @@ def test_without_the_right_to_make_a_database(lab: Lab, write: Write) -> None:
         assert "table users is missing" in ended.output
 
 
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@on_postgresql
 def test_what_only_migrations_make(lab: Lab, write: Write) -> None:
     """An extension is there for the models, too; for a function Alembic alone compares."""
     function = "CREATE FUNCTION nobody() RETURNS text LANGUAGE sql AS $$ SELECT 'nobody' $$"

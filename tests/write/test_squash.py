@@ -222,7 +222,7 @@ def test_what_is_in_the_way_of_a_squash(lab: Lab) -> None:
 
         for statement, sentence in (
             ("CREATE VIEW v AS SELECT 1 AS n", "view v is missing"),
-            ("CREATE TABLE t (a TEXT COLLATE NOCASE)", "table t "),
+            ("CREATE TABLE t (a INTEGER COLLATE NOCASE)", "column t.a "),
         ):
             lab.write("r2", f"op.execute({statement!r})")
             git.commit()

@@ -32,8 +32,9 @@ def render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[
 
     A migration that imported it would change with it, or break when it is gone.
     """
-    if kind == "type" and isinstance(item, TypeDecorator):
-        return _repr_type(item.impl_instance, context)
+    is_own = isinstance(item, TypeDecorator) and not type(item).__module__.startswith("sqlalchemy.")
+    if kind == "type" and is_own:
+        return _repr_type(item.load_dialect_impl(context.migration_context.dialect), context)
     return False
 
 

@@ -91,8 +91,7 @@ class Command:
     function: Callable[..., Any]
     group: Group
     summary: str
-    #: By default its name alone.
-    examples: Sequence[str] | None = None
+    examples: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -123,7 +122,12 @@ COMMANDS = [
             '-x rename=users.fullname:name revision --autogenerate -m "rename fullname"',
         ],
     ),
-    Command(command.check, "every day", "see whether the models lack a migration"),
+    Command(
+        command.check,
+        "every day",
+        "see whether the models lack a migration",
+        ["check"],
+    ),
     Command(
         status,
         "every day",
@@ -164,8 +168,14 @@ COMMANDS = [
         command.heads,
         "team",
         "list the migrations that no other follows: of several, rebase or merge",
+        ["heads"],
     ),
-    Command(command.branches, "team", "list the migrations that more than one follows"),
+    Command(
+        command.branches,
+        "team",
+        "list the migrations that more than one follows",
+        ["branches"],
+    ),
     Command(
         rebase,
         "team",
@@ -178,7 +188,12 @@ COMMANDS = [
         "write a migration that follows several: where both sides were applied",
         ["merge", 'merge 27c6 4b1f -m "merge email and orders"'],
     ),
-    Command(adopt, "rare", "take over the migrations that an update of the template has brought"),
+    Command(
+        adopt,
+        "rare",
+        "take over the migrations that an update of the template has brought",
+        ["adopt"],
+    ),
     Command(
         squash,
         "rare",
@@ -198,22 +213,24 @@ COMMANDS = [
         ["baseline", "-x other-tables=ignore baseline"],
     ),
     Command(command.edit, "rare", "open a migration in $EDITOR", ["edit head"]),
-    Command(command.ensure_version, "rare", "make the table that holds the revision"),
-    Command(command.list_templates, "rare", "list Alembic's templates for new projects"),
-    Command(command.init, "rare", "none: this project is set up", examples=[]),
+    Command(
+        command.ensure_version,
+        "rare",
+        "make the table that holds the revision",
+        ["ensure_version"],
+    ),
+    Command(
+        command.list_templates,
+        "rare",
+        "list Alembic's templates for new projects",
+        ["list_templates"],
+    ),
+    Command(command.init, "rare", "none: this project is set up"),
 ]
 CHANGE_DATABASE = {command.upgrade, command.downgrade, command.stamp, rebase}
 #: Exit code 1 is for what they find, 2 for not being able to look.
 FIND = {"check", "status", "plan", "lint", "rebase", "merge", "squash", "reset"}
 WRITE_FILES = {adopt, command.revision, merge, command.edit, rebase, squash}
-LOSE: tuple[str, dict[str, Any]] = (
-    "--lose",
-    {
-        "action": "append",
-        "metavar": "NAME",
-        "help": "a table, or table.column, that may be lost; outside development it must be named",
-    },
-)
 #: Those of Alembic's that read the migrations' files without env.py.
 READ_FILES = {command.show, command.heads, command.branches, command.edit}
 
@@ -249,7 +266,14 @@ class DatabaseCommands(CommandLine):
             },
         ),
         "yes": ("--yes", {"action": "store_true", "help": "do not ask"}),
-        "lose": LOSE,
+        "lose": (
+            "--lose",
+            {
+                "action": "append",
+                "metavar": "NAME",
+                "help": "a table, or table.column, that may be lost on the way",
+            },
+        ),
         "since": (
             "--since",
             {"metavar": "REF", "help": "only files that this branch or commit does not have"},
@@ -297,8 +321,7 @@ class DatabaseCommands(CommandLine):
         parser = self.subparsers.choices[new.name]
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.description = f"{new.summary[0].upper()}{new.summary[1:]}."
-        examples = [new.name] if new.examples is None else new.examples
-        lines = [f"  {self.parser.prog} {example}" for example in examples]
+        lines = [f"  {self.parser.prog} {example}" for example in new.examples]
         parser.epilog = "\n".join(["examples:", *lines]) if lines else None
         if new.function in CHANGE_DATABASE:
             parser.add_argument(
@@ -313,9 +336,14 @@ class DatabaseCommands(CommandLine):
                 metavar="SECONDS",
                 help="how long to wait for another migration, and for locks (MIGRATION_LOCK_WAIT)",
             )
+
         if new.function is command.downgrade:
-            option, options = LOSE
-            parser.add_argument(option, **options)
+            parser.add_argument(
+                "--lose",
+                action="append",
+                metavar="NAME",
+                help="a table, or table.column, that may be lost; needed unless in development",
+            )
 
     def main(self, argv: Sequence[str] | None = None) -> None:
         self.parser.description = self._overview()

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from textwrap import shorten
 
@@ -35,21 +35,6 @@ def look(url: URL, *, wait: float = 0) -> Iterator[Connection]:
                 f"The database refuses{at}: {reason(error).rstrip('.')}. Let this user do that, or"
                 " correct the cause, and run the command again."
             ) from error
-
-
-def wait_while(reason: Callable[[], str | None], *, deadline: float) -> None:
-    """Until there is no reason any more; the first is said."""
-    told = False
-    while why := reason():
-        if time.monotonic() > deadline:
-            raise CommandError(
-                f"{why} Nothing was done, since this may wait no longer: run the command again"
-                " when it has ended, or give it more time (--lock-wait, MIGRATION_LOCK_WAIT)."
-            )
-        if not told:
-            logger.warning("%s Waiting until it has ended.", why)
-        told = True
-        time.sleep(POLL)
 
 
 def connect(engine: Engine, *, wait: float = 0) -> Connection:

@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, MetaData
 from ...config import Settings
 from ...driver import TRANSACTIONAL_DDL
 from . import autogenerate, progress
-from .apply import failure, loss, migrate, retries, server
+from .apply import failure, loss, migrate, server
 from .connection import look
 from .history import Recorder, create_history
 from .invocation import given, given_seconds
@@ -110,7 +110,7 @@ def _change(url: URL, options: Options, settings: Settings) -> None:
             ours = _with_ours(options, recorder, plan.applied)
             context.configure(connection=migrating, fn=plan, **ours)
             with failure.explained(migrating, plan):
-                retries.run(migrating, plan, recorder, patience)
+                migrate.run(migrating, plan, recorder, patience)
 
 
 def _run_on(connection: Connection, options: Options) -> None:

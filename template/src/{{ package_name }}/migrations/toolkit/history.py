@@ -126,14 +126,10 @@ def digests(script: Script) -> set[str | None]:
 
 def last_of_each(connection: sa.Connection) -> dict[str, sa.Row[Any]]:
     """The last row of each revision."""
-    return {row.revision: row for row in rows(connection)}
-
-
-def rows(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
-    """All that was done, in this order."""
     if not sa.inspect(connection).has_table(HISTORY.name):
-        return []
-    return connection.execute(sa.select(HISTORY).order_by(HISTORY.c.id)).all()
+        return {}
+    rows = connection.execute(sa.select(HISTORY).order_by(HISTORY.c.id))
+    return {row.revision: row for row in rows}
 
 
 def digest(path: str) -> str:

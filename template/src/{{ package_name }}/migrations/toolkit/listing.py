@@ -12,12 +12,13 @@ from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
 
+from ...driver import reason
 from . import status
 from .config import migration_url
 from .connection import look
-from .history import APPLIED
-from .history import rows as all_rows
+from .history import APPLIED, HISTORY
 from .scripts import read_scripts, squashes
 
 WORDS = {
@@ -84,11 +85,15 @@ class Known:
 
 
 def _ask(config: Config, script: ScriptDirectory) -> Known:
-    rows = defaultdict(list)
-    with look(migration_url(config)) as connection:
-        found = status.status(connection, script, read_files=True)
-        for row in all_rows(connection):
-            rows[row.revision].append(row)
+    try:
+        with look(migration_url(config)) as connection:
+            found = status.status(connection, script, read_files=True)
+            rows = defaultdict(list)
+            if sa.inspect(connection).has_table(HISTORY.name):
+                for row in connection.execute(sa.select(HISTORY).order_by(HISTORY.c.id)):
+                    rows[row.revision].append(row)
+    except DBAPIError as error:
+        raise CommandError(f"The database does not tell its history: {reason(error)}.") from None
     applied = {each.revision for each in script.walk_revisions()}.difference(found.pending)
     return Known(
         was_asked=True,

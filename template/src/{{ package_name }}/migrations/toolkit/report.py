@@ -8,26 +8,40 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Row
+from sqlalchemy.exc import DBAPIError
 
 from ... import DISTRIBUTION
+from ...driver import reason
 from . import history
 from .config import migration_url, scratch_url
 from .connection import look
 from .scripts import read_scripts
-from .status import MEANINGS, State, Status, applied_by, lineage, listed, moment
+from .status import State, Status, applied_by, listed, moment
 from .status import status as find_status
 from .whereabouts import advice, whereabouts
 
+MEANINGS: dict[State, str] = {
+    "current": "the database has every migration of this release",
+    "behind": "the database lacks migrations of this release",
+    "ahead": "a later release has migrated the database, and this one can work with it",
+    "unknown": "the database is at a migration that this release does not know",
+    "half-applied": "a migration was begun and not completed",
+    "edited": "files of migrations were edited after these were applied",
+    "unmanaged": "the database has tables, but is at no migration",
+}
 GOOD: set[State] = {"current", "ahead"}
 
 
 def status(config: Config, json: bool = False, drift: bool = False) -> None:
     """Compare the database with the migrations of this release."""
     script = read_scripts(config)
-    with look(migration_url(config)) as connection:
-        found = find_status(connection, script, read_files=True)
-        rows = history.last_of_each(connection)
-        changed = _drift(config, connection, found) if drift else None
+    try:
+        with look(migration_url(config)) as connection:
+            found = find_status(connection, script, read_files=True)
+            rows = history.last_of_each(connection)
+            changed = _drift(config, connection, found) if drift else None
+    except DBAPIError as error:
+        raise CommandError(f"The database does not tell where it is: {reason(error)}.") from None
     report = Report(found, script, rows, changed)
     text = json_module.dumps(report.facts(), indent=2) if json else "\n".join(report.lines())
     config.print_stdout("%s", text)
@@ -70,8 +84,8 @@ class Report:
         """They come before one that the database has, and were not run: as after git's rebase."""
         applied = {each for each, row in self._rows.items() if row.direction in history.APPLIED}
         known = tuple(each for each in self._found.database if each in self._scripts)
-        missing = lineage(self._script, known) - applied if applied else set()
-        return [each for each in reversed(self._scripts) if each in missing]
+        lineage = [each.revision for each in self._script.iterate_revisions(known, "base")]
+        return [each for each in reversed(lineage) if applied and each not in applied]
 
     def facts(self) -> dict[str, Any]:
         found = self._found

@@ -18,16 +18,12 @@ State = Literal["current", "behind", "ahead", "unknown", "half-applied", "edited
 #: So many tables are named; a database may have hundreds.
 SHOWN = 5
 
-MEANINGS: dict[State, str] = {
-    "current": "the database has every migration of this release",
-    "behind": "the database lacks migrations of this release",
-    "ahead": "a later release has migrated the database, and this one can work with it",
-    "unknown": "the database is at a migration that this release does not know",
-    "half-applied": "a migration was begun and not completed",
-    "edited": "files of migrations were edited after these were applied",
-    "unmanaged": "the database has tables, but is at no migration",
+REASONS: dict[State, str] = {
+    "behind": "The database lacks migrations of this release.",
+    "unknown": "The database is at a migration that this release does not know.",
+    "half-applied": "A migration was begun and not completed.",
+    "unmanaged": "The database has tables, but is at no migration.",
 }
-READY: set[State] = {"current", "ahead", "edited"}
 
 
 @dataclass(frozen=True)
@@ -66,8 +62,7 @@ class Status:
         if self.is_of_later_release:
             # It failed, and whoever rolls back is served.
             return replace(self, unfinished=None, is_of_later_release=False).reason
-        meaning = MEANINGS[self.state]
-        return None if self.state in READY else f"{meaning[0].upper()}{meaning[1:]}."
+        return REASONS.get(self.state)
 
 
 def status(
@@ -86,7 +81,7 @@ def status(
         return found
     newest_first = [revision.revision for revision in script.walk_revisions()]
     known = tuple(head for head in heads if head in newest_first)
-    applied = lineage(script, known)
+    applied = {revision.revision for revision in script.iterate_revisions(known, "base")}
     if len(known) < len(heads):
         applied |= history.applied(connection)
     pending = tuple(revision for revision in reversed(newest_first) if revision not in applied)
@@ -97,11 +92,6 @@ def status(
         is_of_later_release=bool(unfinished) and unfinished not in newest_first,
         tables=unmanaged_tables(connection) if pending and not heads else (),
     )
-
-
-def lineage(script: ScriptDirectory, heads: Sequence[str]) -> set[str]:
-    """They and all that come before; one by one, since a row may be left that is before another."""
-    return {each.revision for head in heads for each in script.iterate_revisions(head, "base")}
 
 
 def unmanaged_tables(connection: sa.Connection) -> tuple[str, ...]:

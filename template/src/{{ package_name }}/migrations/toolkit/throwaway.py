@@ -1,5 +1,6 @@
 """A database for a moment, on the same server: what the migrations make, to look at or compare."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -88,6 +89,15 @@ def explained() -> Iterator[None]:
         ) from None
 
 
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Of indexes on expressions, which Alembic and SQLAlchemy leave out, and the toolkit does not."""
+    with warnings.catch_warnings():
+        for message in ("autogenerate skipping", "Skipped unsupported reflection"):
+            warnings.filterwarnings("ignore", message)
+        yield
+
+
 def run_step(config: Config, scripts: ScriptDirectory, script: Script, way: Way) -> None:
     """One migration, through env.py as every command does, but without loading all each time.
 
@@ -97,7 +107,7 @@ def run_step(config: Config, scripts: ScriptDirectory, script: Script, way: Way)
     options: dict[str, Any] = {"fn": lambda *_: [step], "destination_rev": script.revision}
     connection: Connection = config.attributes["connection"]
     try:
-        with EnvironmentContext(config, scripts, **options):
+        with EnvironmentContext(config, scripts, **options), without_warnings():
             scripts.run_env()
     finally:
         connection.rollback()

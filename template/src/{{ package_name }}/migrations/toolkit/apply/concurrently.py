@@ -54,7 +54,6 @@ class Notes:
     """Of one migration, written on the driver's connection while it is in no transaction."""
 
     def __init__(self, connection: Connection, step: MigrationInfo) -> None:
-        #: Whether there is something to forget when the migration is through.
         self.any = False
         self._connection = connection
         self._step = (str(step.up_revision_id), "upgrade" if step.is_upgrade else "downgrade")
@@ -75,6 +74,14 @@ class Notes:
             return self._add_constraint(statement, found)
         return statement
 
+    def recall(self, key: str) -> str | None:
+        """What this migration has remembered, in this run or an earlier one."""
+        return self._noted(key)
+
+    def remember(self, key: str, text: str) -> None:
+        self.any = True
+        self._note(key, text)
+
     def _add_constraint(self, statement: str, found: re.Match[str]) -> str:
         """One that an interrupted run has added goes in the same moment.
 
@@ -87,9 +94,10 @@ class Notes:
             found["name"].strip('"').replace('""', '"'),
         )
         key = f"{found['table']} {found['name']}"
+        self.any = True
         if there is None:
-            self.remember(key, statement)
-        elif self.recall(key):
+            self._note(key, statement)
+        elif self._noted(key):
             place = found.start("add")
             statement = f"{statement[:place]}DROP CONSTRAINT {found['name']}, {statement[place:]}"
         return f"{self._connection.info['setting']}; {statement}"
@@ -103,25 +111,23 @@ class Notes:
             index,
             found["table"],
         )
-        if valid is False or (valid and self.recall(found[0]) not in {None, statement}):
+        if valid is False or (valid and self._noted(found[0]) not in {None, statement}):
             logger.warning("%s is left from an interrupted migration, and made anew.", index)
             self._ask(f"DROP INDEX CONCURRENTLY {index}")
             valid = None
         return self._once(statement, found, done=bool(valid), condition="IF NOT EXISTS ")
 
     def _once(self, statement: str, found: re.Match[str], *, done: bool, condition: str) -> str:
+        self.any = True
         if not done:
-            self.remember(found[0], statement)
-        elif self.recall(found[0]) and not found["condition"]:
+            self._note(found[0], statement)
+        elif self._noted(found[0]) and not found["condition"]:
             place = found.start("name")
             return statement[:place] + condition + statement[place:]
         return statement
 
-    def recall(self, key: str) -> str | None:
-        """What this migration has remembered, in this run or an earlier one.
-
-        Of a statement, all of it: the file may have been edited since.
-        """
+    def _noted(self, key: str) -> str | None:
+        """The whole statement; the file may have been edited since."""
         if self._ask("SELECT to_regclass('alembic_unfinished')") is None:
             return None
         statement: str | None = self._ask(
@@ -130,11 +136,9 @@ class Notes:
             *self._step,
             key,
         )
-        self.any |= statement is not None
         return statement
 
-    def remember(self, key: str, statement: str) -> None:
-        self.any = True
+    def _note(self, key: str, statement: str) -> None:
         self._ask(
             "CREATE TABLE IF NOT EXISTS alembic_unfinished (revision text, direction text,"
             " key text, statement text NOT NULL, PRIMARY KEY (revision, direction, key))"

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -12,15 +13,22 @@ from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError, to_tuple
 from sqlalchemy import Connection, Row
+from sqlalchemy.exc import DBAPIError
 
 from .... import DISTRIBUTION
+from ....driver import TRANSACTIONAL_DDL, reason
 from .. import history, invocation
 from ..progress import Progress
 from ..status import applied_by, listed, status, unmanaged_tables
 from ..whereabouts import advice, whereabouts
 from . import loss, server
+from .watch import watch
 
 logger = logging.getLogger(__name__)
+
+#: How long the application goes first after it was kept waiting, in lock timeouts: what a
+#: migration changes is blocked for at most a tenth of the time.
+PAUSE = 9
 
 Step = RevisionStep | StampStep
 
@@ -48,8 +56,6 @@ class Plan:
         self._progress = progress
         self._consent = consent
         self._find = looking.opts["fn"]
-        self._command = str(self._find.__name__)
-        self.is_upgrade, self.is_stamp = self._command == "upgrade", self._command == "do_stamp"
         self._target = looking.opts["destination_rev"]
         self._script = cast(ScriptDirectory, looking.script)
         self._purges = looking.purge
@@ -77,25 +83,33 @@ class Plan:
     @property
     def step(self) -> Step | None:
         """The one under way."""
-        return self.step_from(self._places[-1])
+        done = len(self._places) - 1
+        return self._steps[done] if done < len(self._steps) else None
 
     def step_from(self, heads: Iterable[str] | None) -> Step | None:
         """The one that has to follow, where a commit has failed."""
-        place = set(heads or ())
-        if heads is None or place not in self._places:
+        if heads is None or set(heads) not in self._places:
             return self.step
-        done = self._places.index(place)
+        done = self._places.index(set(heads))
         return self._steps[done] if done < len(self._steps) else None
 
     @property
     def command(self) -> str:
         """What was asked for, as `db` has it."""
-        name = "stamp" if self.is_stamp else self._command
+        name = "stamp" if self.is_stamp else str(self._find.__name__)
         return self._line(name, "--purge") if self._purges else self._line(name)
 
     @property
     def place(self) -> str:
         return shown(self._places[-1])
+
+    @property
+    def is_upgrade(self) -> bool:
+        return str(self._find.__name__) == "upgrade"
+
+    @property
+    def is_stamp(self) -> bool:
+        return str(self._find.__name__) == "do_stamp"
 
     def _find_steps(self, heads: tuple[str, ...], looking: MigrationContext) -> None:
         self._steps: list[Step] = []
@@ -117,16 +131,8 @@ class Plan:
             return list(self._find(heads, looking))
         except (AssertionError, AttributeError) as error:  # Of Alembic's, or no such function.
             raise CommandError(
-                f"There is no way from {shown(heads)} to {self._target!r}"
-                f" ({str(error) or 'no such target'}). Nothing was done: `{DISTRIBUTION} db history`"
-                " lists the migrations."
-            ) from None
-        except CommandError as error:
-            if "overlaps" not in str(error):
-                raise
-            raise CommandError(
-                f"alembic_version has {shown(heads)}, of which one comes before another. Nothing"
-                f" was done: say with `{DISTRIBUTION} db stamp --purge` where the database is."
+                f"There is no way from {shown(heads)} to {self._target!r} ({error or 'no target'})."
+                f" Nothing was done: `{DISTRIBUTION} db history` lists the migrations."
             ) from None
 
     def knows(self, revisions: Iterable[str]) -> bool:
@@ -224,10 +230,52 @@ def _ignores_other_tables() -> bool:
     return invocation.given_last("other-tables") == "ignore"
 
 
-def attempt(connection: Connection, plan: Plan, recorder: history.Recorder) -> None:
-    """Run what `context` is configured for."""
-    recorder.begin()
+def run(connection: Connection, plan: Plan, recorder: history.Recorder, patience: Patience) -> None:
+    """Run what `context` is configured for, and again where others held a lock."""
+    if not TRANSACTIONAL_DDL:
+        with connection.begin():
+            history.create_history(connection)
+    resume = invocation.given_last("resume")
+    server.prepare(context.get_context(), lock_timeout=patience.lock_timeout, resume=resume)
+    place, deadline = "", 0.0
+    with watch(connection.engine, patience.lock_timeout) as blockers:
+        while True:
+            blockers.clear()
+            recorder.begin()
+            try:
+                return _attempt(connection, plan)
+            except DBAPIError as error:
+                if not server.is_lock_conflict(error):
+                    raise
+                connection.rollback()
+                if place != plan.place:
+                    place, deadline = plan.place, time.monotonic() + patience.wait
+                why = "; ".join(blockers) or reason(error)
+                _let_others_pass(why, plan.step, patience, deadline)
+
+
+def _attempt(connection: Connection, plan: Plan) -> None:
     with context.begin_transaction():
         context.run_migrations()
         server.finish(connection, is_stamp=plan.is_stamp)
     connection.commit()
+
+
+def _let_others_pass(why: str, step: Step | None, patience: Patience, deadline: float) -> None:
+    what = f"Migration {step.info.up_revision_id}" if step else "The migration"
+    pause = PAUSE * patience.lock_timeout
+    if time.monotonic() + pause > deadline:
+        raise CommandError(
+            f"{what} did not get its locks in {patience.wait:g} s, because of {why}."
+            " Run the command again when that has ended, or give it more time"
+            " (--lock-wait, MIGRATION_LOCK_WAIT)."
+        )
+    logger.warning(
+        "%s had to wait longer than %g s, because of %s. It lets others pass, and is tried again"
+        " in %g s.",
+        what,
+        patience.lock_timeout,
+        why,
+        pause,
+    )
+    time.sleep(pause)

@@ -17,6 +17,8 @@ def can_cast(change: AlterColumnOp) -> bool:
     if change.existing_type is None or change.modify_type is None:
         return True
     old, new = change.existing_type._type_affinity, change.modify_type._type_affinity
+    if isinstance(change.modify_type, types.Enum):
+        return isinstance(change.existing_type, types.Enum)
     return new in {old, types.String} | WAYS.get(old or types.NullType, set())
 
 

@@ -10,7 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
-from alembic.operations.ops import AlterColumnOp, MigrateOperation, ModifyTableOps
+from alembic.operations.ops import (
+    AlterColumnOp,
+    CreateIndexOp,
+    DropIndexOp,
+    MigrateOperation,
+    ModifyTableOps,
+)
 from alembic.runtime.environment import NameFilterParentNames, NameFilterType
 from sqlalchemy import URL, Column, Connection, Constraint, Identity, Index, MetaData, Table
 from sqlalchemy.exc import DBAPIError
@@ -37,6 +43,10 @@ FILTERED: dict[str, NameFilterType] = {
 KINDS |= FILTERED.keys()
 #: A table that was renamed keeps the name of its counter.
 COUNTER = re.compile(r"nextval\('[^']+'::regclass\)")
+#: A default keeps the type that its column had when it was given.
+DEFAULT = re.compile(
+    r"DEFAULT ('(?:[^']|'')*'|-?[\d.]+)(::[\w ]+(\([\d,]+\))?(\[])?)?(?= COMMENT|$)"
+)
 
 
 def made_from_models(scratch: URL, tables: Sequence[MetaData], migrated: Connection) -> Facts:
@@ -63,7 +73,7 @@ def made_from_models(scratch: URL, tables: Sequence[MetaData], migrated: Connect
 def without_false_ones(
     operations: Sequence[MigrateOperation], found: Facts, wanted: Facts
 ) -> list[MigrateOperation]:
-    """Where the server says the same of a column on both sides, Alembic was misled by a spelling."""
+    """Where the server says the same on both sides, Alembic was misled by a spelling."""
     kept: list[MigrateOperation] = []
     for each in operations:
         if not isinstance(each, ModifyTableOps):
@@ -76,10 +86,16 @@ def without_false_ones(
 
 
 def _is_false(change: MigrateOperation, found: Facts, wanted: Facts) -> bool:
-    if not isinstance(change, AlterColumnOp) or isinstance(change.modify_server_default, Identity):
-        return False
-    column = Thing(change.table_name, "column", change.column_name)
-    return column in found and found[column] == wanted.get(column)
+    match change:
+        case AlterColumnOp(modify_server_default=Identity()):
+            return False
+        case AlterColumnOp():
+            thing = Thing(change.table_name, "column", change.column_name)
+        case CreateIndexOp() | DropIndexOp():
+            thing = Thing(str(change.table_name), "index", str(change.index_name))
+        case _:
+            return False
+    return thing in found and found[thing] == wanted.get(thing)
 
 
 def facts(connection: Connection) -> Facts:
@@ -88,12 +104,17 @@ def facts(connection: Connection) -> Facts:
     for thing, text in snapshot(connection).items():
         if thing.kind in KINDS:
             nameless = thing._replace(name="") if thing.kind == "primary key" else thing
-            found[nameless] = COUNTER.sub("nextval()", text)
+            found[nameless] = DEFAULT.sub(_plain, COUNTER.sub("nextval()", text))
     return found
 
 
+def _plain(default: re.Match[str]) -> str:
+    value = default[1].strip("'")
+    return f"DEFAULT '{value}'"
+
+
 class Judge:
-    """Whether a difference counts: Alembic finds itself what only one side has."""
+    """Whether a difference counts: Alembic finds itself whole tables, and what is too much."""
 
     def __init__(self, context: AutogenContext) -> None:
         self._context = context
@@ -105,12 +126,9 @@ class Judge:
             thing
             for thing in wanted
             if found.get(thing) != wanted[thing]
-            and (thing in found or self._is_missed_by_alembic(thing, common))
+            and (thing in found or thing.table in common)
             and self._is_compared(thing)
         )
-
-    def _is_missed_by_alembic(self, thing: Thing, common: set[str]) -> bool:
-        return thing.kind in {"primary key", "check"} and thing.table in common
 
     def _is_compared(self, thing: Thing) -> bool:
         """By `include_name` and `include_object` of env.py."""

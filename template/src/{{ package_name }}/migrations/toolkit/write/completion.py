@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.naming import conv
 
 from ..apply.snapshot import Thing
+from . import reflections
 from .parts import Part, in_table
 
 EXPRESSION = re.compile(r"GENERATED ALWAYS AS \((.*)\)[^)]*$")
@@ -59,14 +60,26 @@ class Completion:
                 return _constraint(thing.table, old.primary_key, new.primary_key)
             case "index":
                 return _index(old, new, thing.name)
-            case "check" | "unique constraint" | "foreign key" | "exclusion":
+            case "exclusion":
+                return self._exclusion(thing, found, wanted)
+            case "check" | "unique constraint" | "foreign key":
                 return _constraint(thing.table, _named(old, thing.name), _named(new, thing.name))
         return None
+
+    def _exclusion(self, thing: Thing, found: str | None, wanted: str) -> Part:
+        """SQLAlchemy reflects none, and PostgreSQL tells all of it."""
+        quote = self._connection.dialect.identifier_preparer.quote
+        change = f"ALTER TABLE {quote(thing.table)} {{}} CONSTRAINT {quote(thing.name)}"
+        drop, add = ExecuteSQLOp(change.format("DROP")), f"{change.format('ADD')} "
+        up, down = ExecuteSQLOp(add + wanted), ExecuteSQLOp(add + (found or ""))
+        return Part([drop, up], [drop, down]) if found else Part([up], [drop])
 
     def _reflect(self, name: str) -> Table:
         """Its names are whole: no naming convention is to complete them."""
         if name not in self._reflected:
-            table = Table(name, MetaData(), autoload_with=self._connection)
+            metadata = MetaData()
+            table = Table(name, metadata, autoload_with=self._connection)
+            reflections.complete(self._connection, metadata)
             items: list[Constraint | Index] = [*table.constraints, *table.indexes]
             for item in items:
                 item.name = conv(str(item.name)) if item.name else None
@@ -97,12 +110,13 @@ def _is_empty_key(constraint: Constraint) -> bool:
 def _index(old: Table, new: Table, name: str) -> Part | None:
     before = next((each for each in old.indexes if each.name == name), None)
     after = next((each for each in new.indexes if each.name == name), None)
-    if before is None or after is None:
+    if after is None:
         return None
-    return in_table(old.name, DropIndexOp.from_index(before), CreateIndexOp.from_index(after))
+    dropped = [DropIndexOp.from_index(before)] if before is not None else []
+    return in_table(old.name, *dropped, CreateIndexOp.from_index(after))
 
 
-def _column(old: Column[Any], new: Column[Any], found: str) -> Part | None:
+def _column(old: Column[Any], new: Column[Any], found: str) -> Part:
     table = old.table.name
     if old.computed is not None and new.computed is not None:
         expression = EXPRESSION.search(found)
@@ -110,21 +124,26 @@ def _column(old: Column[Any], new: Column[Any], found: str) -> Part | None:
             old.computed.sqltext = text(expression[1])
         return in_table(
             table,
+            *(DropIndexOp.from_index(index) for index in _indexes(old)),
             DropColumnOp.from_column_and_tablename(None, table, old),
             AddColumnOp.from_column_and_tablename(None, table, new),
+            *(CreateIndexOp.from_index(index) for index in _indexes(new)),
         )
-    if getattr(old.type, "collation", None) != getattr(new.type, "collation", None):
-        change = AlterColumnOp(
-            table,
-            old.name,
-            existing_type=old.type,
-            existing_nullable=old.nullable,
-            existing_server_default=old.server_default or False,
-            existing_comment=old.comment,
-            modify_type=new.type,
-        )
-        return in_table(table, change)
-    return None
+    change = AlterColumnOp(
+        table,
+        old.name,
+        existing_type=reflections.collated(old.type),
+        existing_nullable=old.nullable,
+        existing_server_default=old.server_default or False,
+        existing_comment=old.comment,
+        modify_type=reflections.collated(new.type),
+    )
+    return in_table(table, change)
+
+
+def _indexes(column: Column[Any]) -> list[Index]:
+    """They go with it."""
+    return [index for index in column.table.indexes if column.name in index.columns]
 
 
 def _more_values(name: str, found: str, wanted: str) -> Part | None:

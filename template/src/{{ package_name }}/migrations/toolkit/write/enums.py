@@ -1,10 +1,11 @@
 """Types of their own, as PostgreSQL has them: made before a column needs one, dropped after."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from alembic.operations.ops import (
+    AlterColumnOp,
     CreateTableOp,
     DropColumnOp,
     DropTableOp,
@@ -13,7 +14,8 @@ from alembic.operations.ops import (
     ModifyTableOps,
     UpgradeOps,
 )
-from sqlalchemy import Column, Enum
+from sqlalchemy import Enum
+from sqlalchemy.types import TypeEngine
 
 from ..apply.snapshot import Facts
 from .parts import Part
@@ -51,23 +53,27 @@ def _only_in(these: Facts, those: Facts) -> Iterator[tuple[str, str]]:
 def _of_new_tables(operations: list[MigrateOperation]) -> Iterator[str]:
     for each in operations:
         if isinstance(each, CreateTableOp):
-            yield from _names(each.to_table().columns)
+            for column in each.to_table().columns:
+                yield from _names(column.type)
 
 
 def _of_dropped(operations: list[MigrateOperation]) -> Iterator[str]:
     for each in operations:
         if isinstance(each, DropTableOp):
-            yield from _names(each.to_table().columns)
+            for column in each.to_table().columns:
+                yield from _names(column.type)
         elif isinstance(each, ModifyTableOps):
-            yield from _names(
-                change.to_column() for change in each.ops if isinstance(change, DropColumnOp)
-            )
+            for change in each.ops:
+                if isinstance(change, DropColumnOp):
+                    yield from _names(change.to_column().type)
+                elif isinstance(change, AlterColumnOp) and change.modify_type is not None:
+                    yield from _names(change.existing_type)
 
 
-def _names(columns: Iterable[Column[Any]]) -> Iterator[str]:
-    for column in columns:
-        if isinstance(column.type, Enum) and column.type.name:
-            yield column.type.name
+def _names(kind: TypeEngine[Any] | None) -> Iterator[str]:
+    item = getattr(kind, "item_type", kind)  # Of an array.
+    if isinstance(item, Enum) and item.name:
+        yield item.name
 
 
 def _create(name: str, text: str) -> ExecuteSQLOp:

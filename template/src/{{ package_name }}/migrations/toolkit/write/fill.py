@@ -2,16 +2,16 @@
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice, product
 from typing import Any
 
 import sqlalchemy as sa
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, SAWarning
-from sqlalchemy.schema import ColumnCollectionConstraint
 
 from ..history import OWN_TABLES
+from . import reflections
 from .values import NoValueError, value
 
 Row = dict[str, Any]
@@ -37,14 +37,13 @@ class Filler:
 
     def fill(self) -> list[str]:
         """The names of the tables that have got rows."""
-        filled = []
-        for table in reflect(self._connection).sorted_tables:
-            shape = _shape(table)
-            if self._shapes.get(table.name) != shape:
-                self._shapes[table.name] = shape
-                self._add_rows(table)
-                filled.append(table.name)
-        return filled
+        before, self._shapes = self._shapes, reflections.shapes(self._connection)
+        changed = [name for name, shape in self._shapes.items() if before.get(name) != shape]
+        tables = reflect(self._connection, only=changed).sorted_tables if changed else []
+        filled = [table for table in tables if table.name in changed]
+        for table in filled:
+            self._add_rows(table)
+        return [table.name for table in filled]
 
     def _add_rows(self, table: sa.Table) -> None:
         distinct = _columns_of_keys(table)
@@ -127,31 +126,20 @@ class Filler:
         )
 
 
-def _shape(table: sa.Table) -> str:
-    """What rows have to fit: the same text for the same table."""
-    columns = [(column.name, repr(column.type), column.nullable) for column in table.columns]
-    constraints = [
-        (
-            type(item).__name__,
-            sorted(column.name for column in item.columns),
-            str(getattr(item, "sqltext", "")),
-            [each.target_fullname for each in getattr(item, "elements", [])],
-        )
-        for item in table.constraints
-        if isinstance(item, ColumnCollectionConstraint)
-    ]
-    return f"{columns} {sorted(constraints)}"
-
-
 def reflect(
-    connection: sa.Connection, each_column: Callable[..., None] | None = None
+    connection: sa.Connection,
+    each_column: Callable[..., None] | None = None,
+    only: Collection[str] | None = None,
 ) -> sa.MetaData:
-    """Every table but Alembic's and the toolkit's own."""
+    """Every table but Alembic's and the toolkit's own, or some and those that they refer to."""
     metadata = sa.MetaData()
     if each_column:
         sa.event.listen(metadata, "column_reflect", each_column)
     with warnings.catch_warnings(category=SAWarning, action="ignore"):
-        metadata.reflect(connection, only=lambda name, _: is_of_the_service(name))
+        metadata.reflect(
+            connection,
+            only=lambda name, _: is_of_the_service(name) and (only is None or name in only),
+        )
     return metadata
 
 

@@ -15,7 +15,8 @@ EMPTY = """
     tables temp test testing tests the things this tmp to todo tweak update updated updates various
     wip with work xxx
 """
-EXAMPLE = 'revision -m "add email to users"'
+REVISION = 'revision -m "add email to users"'
+MERGE = 'merge -m "merge emails and orders"'
 
 
 def is_meaningless(message: str | None) -> bool:
@@ -24,12 +25,12 @@ def is_meaningless(message: str | None) -> bool:
     return is_short or not set(words).difference(EMPTY.split())
 
 
-def refuse_meaningless(message: str | None) -> None:
+def refuse_meaningless(message: str | None, example: str) -> None:
     if is_meaningless(message):
         what = f'The message "{message}" does not say' if message else "A message has to say"
         raise CommandError(
             f"{what} what the migration does, and it stays for years. Nothing was written: say it"
-            f" in a few words, such as `{EXAMPLE}`."
+            f" in a few words, such as `{example}`."
         )
 
 

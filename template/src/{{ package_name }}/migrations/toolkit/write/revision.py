@@ -5,12 +5,15 @@ nobody's leftovers count, and no database has to be at the newest migration.
 """
 
 import logging
+import os
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext, produce_migrations
+from alembic.command import merge
 from alembic.operations.ops import MigrationScript, UpgradeOps
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -23,11 +26,10 @@ from ..apply.snapshot import Facts, Thing, differences
 from ..connection import look
 from ..history import create_history
 from ..invocation import again
-from ..throwaway import explained, throw_away_database
-from . import casts, enums, render, risks
+from ..throwaway import explained, throw_away_database, without_warnings
+from . import casts, enums, indexes, message, reflections, render, risks
 from .compare import Judge, facts, made_from_models, without_false_ones
 from .completion import Completion, without_doubled_checks
-from .message import refuse_meaningless
 from .parts import Part, Trial, put_together, reversible
 from .renames import Renames
 
@@ -40,12 +42,16 @@ Directives = list[MigrationScript]
 def compares(asked: Options) -> bool:
     """Whether the command needs a database and the models; refuses a message that says nothing."""
     if _command(asked) == "merge":
+        typed = context.config.cmd_opts
+        # `db merge` has a message of its own.
+        if typed and (typed.message or typed.cmd[0] is merge):
+            message.refuse_meaningless(typed.message, message.MERGE)
         return False
     said: dict[str, Any] = asked["revision_context"].command_args
     if said["sql"]:
         raise CommandError("`revision` writes a file: --sql is for `upgrade` and `downgrade`.")
     if _command(asked) == "revision":
-        refuse_meaningless(said["message"])
+        message.refuse_meaningless(said["message"], message.REVISION)
     return bool(said["autogenerate"])
 
 
@@ -59,9 +65,8 @@ def run(scratch: URL, options: Options, asked: Options) -> None:
     tables: Sequence[MetaData] = to_list(options["target_metadata"])
     kind = Check if _command(asked) == "check" else Writing
     generate, given = asked["fn"], options["process_revision_directives"]
-    render.register()
 
-    with throw_away_database(scratch) as url, look(url) as connection:
+    with throw_away_database(scratch) as url, look(url) as connection, without_warnings():
         connection.execution_options(read_only=False)
         _migrate(connection, options)
         comparison = kind(made_from_models(scratch, tables, connection))
@@ -102,6 +107,7 @@ class Comparison(ABC):
         self.judge = Judge(ctx)
         self.context = ctx.migration_context
         self.connection = cast(Connection, self.context.connection)
+        render.prepare(self.context)
         self.scope = _scope(ctx)
 
     @abstractmethod
@@ -140,17 +146,19 @@ class Writing(Comparison):
         renames = Renames(self.context).settle(lambda: self._found, self._rename)
         before = facts(self.connection)
         types = enums.around(before, self.wanted or before, self._found)
+        named = indexes.renamed(self._found, self.context, before, self.wanted)
         main = reversible(self._found)
         main.up = without_doubled_checks(main.up, ctx)
         for part in (main.up, main.down):
             casts.add(part, self.context)
-        self._refused = [reason for part in (types.first, main) for reason in self._trial.run(part)]
+        beginning = (types.first, named, main)
+        self._refused = [reason for part in beginning for reason in self._trial.run(part)]
         self._refused += self._trial.run(types.last)
         completions = [] if self._refused else list(self._complete(ctx))
-        put_together(script, [*renames, types.first, main, *completions, types.last])
+        put_together(script, [*renames, *beginning, *completions, types.last])
         found = facts(self.connection)
         left = [] if self._refused else self.judge.unlike(found, self.wanted)
-        self._left = list(differences(_only(left, found), _only(left, self.wanted)))
+        self._left = [line for thing in left for line in self._to_write(thing, found)]
 
     def _rename(self, part: Part) -> None:
         for refused in self._trial.run(part):
@@ -161,6 +169,10 @@ class Writing(Comparison):
         self._found = script.upgrade_ops_list[-1]
         before = facts(self.connection)
         self._found.ops = without_false_ones(self._found.ops, before, self.wanted)
+
+    def _to_write(self, thing: Thing, found: Facts) -> Iterator[str]:
+        for line in differences(_only(thing, found), _only(thing, self.wanted)):
+            yield f"{line}. {reflections.advice(thing, self.wanted[thing])}".rstrip(". ")
 
     def _complete(self, ctx: AutogenContext) -> Iterator[Part]:
         found = facts(self.connection)
@@ -182,19 +194,26 @@ class Writing(Comparison):
             return
         lost, risky = risks.losses(changes), risks.risks(changes)
         for what, why in (lost | risky).items():
-            logger.warning("WARNING: %s: %s.", what, why)
+            _warn(f"{what}: {why}.")
         if lost or risky:
             logger.warning("The tests refuse the file until it gives a reason for each.")
         for refused in self._refused:
-            logger.warning("WARNING: the database refuses a part of it: %s.", refused)
+            _warn(f"the database refuses a part of it: {refused}.")
         for line in self._left:
-            logger.warning("WARNING: write this yourself: %s.", line)
+            _warn(f"write this yourself: {line}.")
         if directives:  # A hook of the project may have left nothing.
             risks.declare(directives[0], lost, risky, self._left)
 
 
-def _only(things: Iterable[Thing], found: Facts) -> Facts:
-    return {thing: found[thing] for thing in things if thing in found}
+def _warn(sentence: str) -> None:
+    """In red where somebody looks, as https://no-color.org has it."""
+    is_dumb = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    red, plain = ("", "") if is_dumb or not sys.stderr.isatty() else ("\x1b[31m", "\x1b[0m")
+    logger.warning("%sWARNING: %s%s", red, sentence, plain)
+
+
+def _only(thing: Thing, found: Facts) -> Facts:
+    return {thing: found[thing]} if thing in found else {}
 
 
 def _scope(ctx: AutogenContext) -> str:

@@ -19,7 +19,8 @@ from alembic.operations.ops import (
     MigrationScript,
     ModifyTableOps,
 )
-from sqlalchemy import Column
+from sqlalchemy import Column, Enum
+from sqlalchemy.types import TypeEngine
 
 from .casts import can_cast
 
@@ -67,9 +68,13 @@ def _risks(changes: Sequence[MigrateOperation]) -> Iterator[tuple[str, str]]:
         elif isinstance(change, AlterColumnOp):
             name = f"{change.table_name}.{change.column_name}"
             if not can_cast(change):
-                yield name, CAST.format(change.existing_type, change.modify_type)
+                yield name, CAST.format(change.existing_type, _shown(change.modify_type))
             elif change.modify_nullable is False:
                 yield name, NULLS
+
+
+def _shown(kind: TypeEngine[Any] | None) -> str:
+    return f"the enum {kind.name}" if isinstance(kind, Enum) else str(kind)
 
 
 def _lacks_values(column: Column[Any]) -> bool:

@@ -125,9 +125,7 @@ class Entries:
 
 
 def forget(connection: Connection) -> None:
-    """Where there is something, since not everybody may delete."""
-    count = f"SELECT COUNT(*) FROM {TABLE}"
-    if inspect(connection).has_table(TABLE) and connection.exec_driver_sql(count).scalar():
+    if inspect(connection).has_table(TABLE):
         connection.exec_driver_sql(f"DELETE FROM {TABLE}")
 
 
