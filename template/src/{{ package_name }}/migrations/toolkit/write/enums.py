@@ -1,7 +1,6 @@
 """Types of their own, as PostgreSQL has them: made before a column needs one, dropped after."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from alembic.operations.ops import (
@@ -21,27 +20,21 @@ from ..apply.snapshot import Facts
 from .parts import Part
 
 
-@dataclass
-class Around:
-    first: Part = field(default_factory=Part)
-    last: Part = field(default_factory=Part)
-
-
-def around(found: Facts, wanted: Facts, operations: UpgradeOps) -> Around:
+def around(found: Facts, wanted: Facts, operations: UpgradeOps) -> tuple[Part, Part]:
     """A table that is made brings its types along, and one that is dropped leaves them behind."""
-    parts, back = Around(), operations.reverse()
+    first, last, back = Part(), Part(), operations.reverse()
     brought, brought_back = (set(_of_new_tables(each.ops)) for each in (operations, back))
     for name, text in _only_in(wanted, found):
         if name not in brought:
-            parts.first.up.append(_create(name, text))
-        parts.first.down.append(_drop(name))
+            first.up.append(_create(name, text))
+        first.down.append(_drop(name))
     dropped = set(_of_dropped(operations.ops))
     for name, text in _only_in(found, wanted):
         if name in dropped:
-            parts.last.up.append(_drop(name))
+            last.up.append(_drop(name))
             if name not in brought_back:
-                parts.last.down.append(_create(name, text))
-    return parts
+                last.down.append(_create(name, text))
+    return first, last
 
 
 def _only_in(these: Facts, those: Facts) -> Iterator[tuple[str, str]]:

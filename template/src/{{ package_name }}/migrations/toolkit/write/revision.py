@@ -145,17 +145,17 @@ class Writing(Comparison):
         self._take(script)
         renames = Renames(self.context).settle(lambda: self._found, self._rename)
         before = facts(self.connection)
-        types = enums.around(before, self.wanted or before, self._found)
+        first, last = enums.around(before, self.wanted or before, self._found)
         named = indexes.renamed(self._found, self.context, before, self.wanted)
         main = reversible(self._found)
         main.up = without_doubled_checks(main.up, ctx)
         for part in (main.up, main.down):
             casts.add(part, self.context)
-        beginning = (types.first, named, main)
+        beginning = (first, named, main)
         self._refused = [reason for part in beginning for reason in self._trial.run(part)]
-        self._refused += self._trial.run(types.last)
+        self._refused += self._trial.run(last)
         completions = [] if self._refused else list(self._complete(ctx))
-        put_together(script, [*renames, *beginning, *completions, types.last])
+        put_together(script, [*renames, *beginning, *completions, last])
         found = facts(self.connection)
         left = [] if self._refused else self.judge.unlike(found, self.wanted)
         self._left = [line for thing in left for line in self._to_write(thing, found)]
