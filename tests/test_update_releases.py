@@ -73,7 +73,7 @@ COMPARE = """
 import sys
 from sqlalchemy import make_url
 from {package}.driver import create_migration_engine
-from {package}.migrations.toolkit.apply.snapshot import differences, snapshot
+from {package}.migrations.toolkit.schema.snapshot import differences, snapshot
 
 facts = []
 for url in sys.argv[1:]:

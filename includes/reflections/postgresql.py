@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, Connection, MetaData, Table, text
 from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.types import TypeEngine
 
-from ..apply.snapshot import Thing
+from ..schema.snapshot import Thing
 
 TYPES = """
 SELECT quote_ident(y.typname), (

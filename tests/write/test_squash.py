@@ -41,7 +41,9 @@ op.create_table(
     ),
     sa.Column("double", sa.Integer, sa.Computed("number * 2", persisted=True)),
     sa.Column("previous", sa.Integer, sa.ForeignKey("orders.id")),
+    sa.Column("note", sa.String(20)),
     sa.CheckConstraint("number > 0", name="positive"),
+    sa.CheckConstraint("note LIKE 'a%'", name="starts"),
     sa.UniqueConstraint("user_id", "number"),
     comment="what was bought",
 )

@@ -12,11 +12,11 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection
 
 from ... import DISTRIBUTION
-from .apply import definitions
-from .apply.snapshot import Thing, differences, others, snapshot, without
 from .config import migration_url, scratch_url
 from .connection import look
 from .history import OWN_TABLES
+from .schema import definitions
+from .schema.snapshot import Thing, differences, others, snapshot, without
 from .scripts import read_scripts, title
 from .status import Status, status
 from .throwaway import make_alike, migrate, throw_away_database

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from . import history
-from .apply import definitions, server
+from .apply import server
+from .schema import definitions
 
 VERSION = sa.table("alembic_version", sa.column("version_num", sa.String()))
 

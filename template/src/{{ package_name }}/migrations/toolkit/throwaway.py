@@ -19,9 +19,9 @@ from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
 from ... import driver
-from .apply import definitions
 from .config import alembic_config, migration_url, scratch_url
 from .connection import look
+from .schema import definitions
 
 Way = Literal["upgrade", "downgrade"]
 

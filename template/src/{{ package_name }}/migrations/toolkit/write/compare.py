@@ -23,8 +23,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import SchemaItem
 
 from ....driver import reason
-from ..apply.snapshot import Facts, Thing, snapshot
 from ..connection import look
+from ..schema.snapshot import Facts, Thing, snapshot
 from ..throwaway import make_alike, throw_away_database
 
 logger = logging.getLogger(__name__)

@@ -19,8 +19,8 @@ from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.engine.reflection import ObjectKind
 
 from ....config import PROJECT
-from ..apply import definitions
 from ..history import OWN_TABLES
+from ..schema import definitions
 from .changes import is_wider
 from .git import Git
 

@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.naming import conv
 
-from ..apply.snapshot import Thing
+from ..schema.snapshot import Thing
 from . import reflections
 from .parts import Part, in_table
 

@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.schema import sort_tables_and_constraints
 
 from .. import autogenerate
-from . import reflections
+from . import reflections, render
 from .fill import reflect
 
 
@@ -27,6 +27,7 @@ class Creation:
 
 def creation(connection: sa.Connection) -> Creation:
     context = MigrationContext.configure(connection)
+    render.prepare(context)
     metadata = reflect(connection, context.impl.autogen_column_reflect)
     reflections.complete(connection, metadata)
     types = reflections.types(connection)

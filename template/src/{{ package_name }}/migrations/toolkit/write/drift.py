@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import URL, Connection
 
-from ..apply.snapshot import differences, others, snapshot, without
 from ..connection import look
+from ..schema.snapshot import differences, others, snapshot, without
 from ..throwaway import make_alike, migrate, throw_away_database
 
 

@@ -16,7 +16,7 @@ from alembic.operations.ops import (
 from sqlalchemy import Enum
 from sqlalchemy.types import TypeEngine
 
-from ..apply.snapshot import Facts
+from ..schema.snapshot import Facts
 from .parts import Part
 
 

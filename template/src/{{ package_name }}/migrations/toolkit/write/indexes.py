@@ -15,7 +15,7 @@ from alembic.operations.ops import (
 )
 from alembic.runtime.migration import MigrationContext
 
-from ..apply.snapshot import Facts
+from ..schema.snapshot import Facts
 from .parts import Part
 
 

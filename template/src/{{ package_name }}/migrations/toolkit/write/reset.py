@@ -7,11 +7,11 @@ from alembic.config import Config
 
 from .... import DISTRIBUTION
 from ....config import load_settings
-from ..apply import definitions
 from ..config import migration_url
 from ..connection import look
 from ..history import OWN_TABLES
 from ..refusal import RefusedError
+from ..schema import definitions
 from ..scripts import read_scripts
 
 

@@ -22,10 +22,10 @@ from sqlalchemy import URL, Connection, MetaData
 
 from ....driver import TRANSACTIONAL_DDL
 from ..apply import server
-from ..apply.snapshot import Facts, Thing, differences
 from ..connection import look
 from ..history import create_history
 from ..invocation import again
+from ..schema.snapshot import Facts, Thing, differences
 from ..throwaway import explained, throw_away_database, without_warnings
 from . import casts, enums, indexes, message, reflections, render, risks
 from .compare import Judge, facts, made_from_models, without_false_ones

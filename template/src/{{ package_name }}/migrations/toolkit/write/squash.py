@@ -20,11 +20,11 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection
 
 from .... import DISTRIBUTION
-from ..apply.snapshot import Facts, differences, snapshot
 from ..config import alembic_config
 from ..connection import look
 from ..history import digest
 from ..refusal import RefusedError
+from ..schema.snapshot import Facts, differences, snapshot
 from ..scripts import read_scripts, title
 from ..throwaway import database_alike, migrate
 from .creation import Creation, creation
