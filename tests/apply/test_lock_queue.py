@@ -55,7 +55,7 @@ def test_the_application_goes_on(lab: Lab, plain: Lab, capsys: pytest.CaptureFix
                     for target in (ours, alembics)
                 ]
                 begun = with_ours.wait_for_a_slow_one()
-                end = begun + (10 * ATTEMPTS - 0.5) * timeout
+                end = begun + (11 * ATTEMPTS - 0.5) * timeout
                 time.sleep(end - time.monotonic())
             for migration in running:
                 assert migration.result().code == 0, migration.result().output
@@ -68,7 +68,7 @@ def test_the_application_goes_on(lab: Lab, plain: Lab, capsys: pytest.CaptureFix
                 end="",
             )
     assert with_ours.worst < timeout + TOLERANCE
-    assert with_ours.blocked_share(begun, end) < 0.12
+    assert with_ours.blocked_share(begun, end) < 0.11
     assert with_alembics.worst > timeout + TOLERANCE
 
 
@@ -98,7 +98,7 @@ def _see_who_is_in_the_way(lab: Lab) -> None:
         assert f"longer than 0.3 s, because of session {session} (" in ended.output
         assert "idle in transaction" in ended.output
         assert "SELECT pg_backend_pid()" in ended.output
-        assert "tried again in 2.7 s" in ended.output
+        assert "tried again in 3 s" in ended.output
         assert "did not get its locks in 4 s" in ended.output
         assert target.revision == "r1"
         assert target.query("SELECT text FROM notes") == [("created",)]

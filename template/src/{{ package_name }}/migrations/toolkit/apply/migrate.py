@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 #: How long the application goes first after it was kept waiting, in lock timeouts: what a
 #: migration changes is blocked for at most a tenth of the time.
-PAUSE = 9
+PAUSE = 10
 
 Step = RevisionStep | StampStep
 
