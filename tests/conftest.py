@@ -1,5 +1,21 @@
 """The template's own tests: projects are rendered from a snapshot of the working tree and used."""
 
+import pytest
+
+# Begun first, so that no process is left with one of them when the others have ended.
+LONGEST = {
+    "test_the_page",
+    "test_a_long_history",
+    "test_its_own_tests_pass",
+    "test_fuzz",
+    "test_a_feature_is_added",
+    "test_a_first_feature_is_added",
+    "test_an_update",
+    "test_an_option_is_switched_off_and_on_again",
+    "test_after_recopy",
+    "test_a_fresh_checkout_runs_and_heals",
+}
+
 pytest_plugins = [
     "tests.databases",
     "tests.projects",
@@ -7,3 +23,8 @@ pytest_plugins = [
     "tests.rounds",
     "tests.services",
 ]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: getattr(item, "originalname", "") not in LONGEST)

@@ -99,7 +99,13 @@ class Project:
         kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         path = f"{self.path / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
         database = {"DATABASE_URL": url} if url else {}
-        return {**kept, "PATH": path, "TMPDIR": str(self.path.parent), **database, **variables}
+        own = {"PATH": path, "TMPDIR": str(self.path.parent), "MYPY_CACHE_DIR": self.mypy_cache}
+        return {**kept, **own, **database, **variables}
+
+    @property
+    def mypy_cache(self) -> str:
+        """One for each process: mypy reads in it what it knows of the dependencies."""
+        return str(self.environments / f"mypy-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
 
     @contextmanager
     def serve(self, url: str, *options: str, **variables: str) -> Iterator[httpx2.Client]:

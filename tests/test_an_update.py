@@ -10,14 +10,15 @@ import pytest
 
 from .apply.launcher import Ended
 from .pages import blocks, patched, play
+from .projects import Renderer
 from .template import ROOT
 
 pytestmark = pytest.mark.slow
 
 PAGE = ROOT / "docs" / "an-update.md"
-COPIER = f"{sys.executable} -m copier"
+QUICK = [sys.executable, str(ROOT / "tests" / "quick_copier.py")]
 # Of the tests only some: all of them run in other tests.
-FEWER_TESTS = "TEST_ARGS = -k migrations --no-cov\n"
+FEWER_TESTS = "TEST_ARGS = -k one_head --no-cov\n"
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Owner:
 
     folder: Path
     template: Path
+    mypy_cache: str
 
     def python(self, name: str, text: str) -> None:
         path = self.folder / name
@@ -45,7 +47,7 @@ class Owner:
             (self.folder / "project.mk").write_text(FEWER_TESTS)
             return Ended(0, "", 0)
         if words[0] == "uvx":
-            words = [sys.executable, "-m", *words[1:]]
+            words = [*QUICK, *words[2:]]
         # Without what another make, which may run this test, hands down.
         kept = {name: os.environ[name] for name in os.environ if not name.startswith("MAKE")}
         kept.pop("TEST_ARGS", None)
@@ -53,7 +55,12 @@ class Owner:
         done = subprocess.run(
             words,
             cwd=self.folder,
-            env={**kept, "PATH": path, "COPIER": COPIER},
+            env={
+                **kept,
+                "PATH": path,
+                "COPIER": " ".join(QUICK),
+                "MYPY_CACHE_DIR": self.mypy_cache,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -62,7 +69,7 @@ class Owner:
         return Ended(done.returncode, done.stdout, 0)
 
 
-def test_the_page(template: Path, tmp_path: Path) -> None:
-    owner = Owner(tmp_path, template)
+def test_the_page(renderer: Renderer, tmp_path: Path) -> None:
+    owner = Owner(tmp_path, renderer.template, renderer.look({}).mypy_cache)
     for kind, how, text in blocks(PAGE):
         getattr(owner, kind)(how, text)

@@ -437,7 +437,7 @@ def test_the_command_line_gives_what_was_typed(
     [
         ({"project_name": "", "database": "mysql"}, "Type something: this cannot be empty."),
         ({"project_slug": "mako"}, "Taken by a dependency, add a word: mako-service would do."),
-        ({"datbase": "mysql"}, "database, example."),
+        ({"datbase": "mysql"}, "example, audit."),
     ],
 )
 def test_the_command_line_ends_in_the_sentence(

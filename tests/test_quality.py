@@ -1,6 +1,5 @@
 """The rendered code is as clean as `make check` of the project wants it, whatever was answered."""
 
-import os
 import sys
 import tomllib
 from collections.abc import Callable
@@ -9,17 +8,9 @@ import pytest
 
 from .profiles import PROFILES, Answers
 from .projects import Project, Renderer
-from .shared import shared_folder
 from .template import ROOT
 
 Render = Callable[..., Project]
-
-
-@pytest.fixture(scope="session")
-def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One for each process: mypy reads in it what it knows of the dependencies."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    return str(shared_folder(tmp_path_factory) / f"mypy-{worker}")
 
 
 @pytest.mark.parametrize(
@@ -37,9 +28,9 @@ def test_lint_and_format(renderer: Renderer, answers: Answers) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("answers", list(PROFILES.values()), ids=list(PROFILES))
-def test_types(render: Render, answers: Answers, mypy_cache: str) -> None:
+def test_types(render: Render, answers: Answers) -> None:
     project = render(**answers).install()
-    project.run("mypy", "--cache-dir", mypy_cache)
+    project.run("mypy")
 
 
 def test_lint_finds_what_is_wrong(render: Render) -> None:

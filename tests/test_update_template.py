@@ -1,7 +1,6 @@
 """`make update-template`: the update as its owner runs it, and what it does where it cannot go on."""
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -16,14 +15,14 @@ import pytest
 from .databases import query
 from .migrations import Revision
 from .projects import Project
-from .template import SNAPSHOT, commit, git
+from .template import ROOT, SNAPSHOT, commit, git
 
 Render = Callable[..., Project]
 
 pytestmark = pytest.mark.slow
 
 LATER = "v9999.1.0"
-COPIER = f"{sys.executable} -m copier"
+COPIER = f"{sys.executable} {ROOT / 'tests' / 'quick_copier.py'}"
 NOTES = """\
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -315,27 +314,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     files = (path for path in folder.rglob("*") if path.is_file())
     names = {path.relative_to(folder).as_posix(): path for path in files}
     return {name: path.read_bytes() for name, path in names.items() if name[:5] != ".git/"}
-
-
-def test_with_everything(later: Owner) -> None:
-    """uv, the checks and make themselves."""
-    path = later.project.path
-    append(path / "project.mk", "TEST_ARGS = -k migrations --no-cov\n")
-    commit(path, "Check less, which is quicker")
-    # Without what another make, which may run this test, hands down.
-    kept = {name: os.environ[name] for name in os.environ if name not in {"MAKEFLAGS", "TEST_ARGS"}}
-    environment = kept | {"COPIER": COPIER, "DATABASE_URL": f"sqlite:///{path}/app.db"}
-    command = ["make", "update-template", "branch=update", "UPDATE_ARGS=-d license=MIT"]
-    done = subprocess.run(
-        command, cwd=path, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"\b\d+ passed in ", done.stdout)
-    assert (path / "uv.lock").exists()
-    assert "license: MIT" in later.project.read(".copier-answers.yml")
-    assert later.git("branch", "--show-current") == "update"
-    later.undo(done.stdout)
-    assert later.git("status", "--porcelain") == ""
 
 
 def newest(project: Project) -> Path:
