@@ -59,7 +59,10 @@ class Lab:
 
     def clear(self) -> None:
         """Without the migrations of the test before, and the files that these made."""
-        shutil.rmtree(self.project.package / "migrations" / "versions", ignore_errors=True)
+        migrations = self.project.package / "migrations"
+        for name in ("versions", "template"):
+            shutil.rmtree(migrations / name, ignore_errors=True)
+        (migrations / "template.lock").unlink(missing_ok=True)
         for name in ("slow", "begun"):
             (self.project.path / name).unlink(missing_ok=True)
 

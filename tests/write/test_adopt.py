@@ -39,13 +39,6 @@ def downgrade() -> None:
 @pytest.fixture
 def own(lab: Lab) -> Lab:
     """A project with a migration of its own."""
-    for name in ("template", "template.lock"):
-        path = migrations(lab) / name
-        if path.is_dir():
-            for file in path.iterdir():
-                file.unlink()
-        else:
-            path.unlink(missing_ok=True)
     lab.write("r1", CREATE.format("users"), 'op.drop_table("users")')
     return lab
 
@@ -116,7 +109,6 @@ def test_two_branches_have_adopted_the_same(own: Lab) -> None:
 
 def test_into_a_project_without_migrations(lab: Lab) -> None:
     arrive(lab, "teams")
-    (migrations(lab) / "template.lock").unlink(missing_ok=True)
     with lab.fresh() as target:
         assert "follows no other." in target.db("adopt").output
         target.upgrade()

@@ -93,7 +93,7 @@ def test_it_is_tried_again_from_where_it_was(workshop: Workshop) -> None:
                 time.sleep(0.1)
         ended = workshop.forks[0].end()
         assert ended.code == 0, ended.output
-        assert "It lets others pass, and is tried again in 9 s." in ended.output
+        assert "It lets others pass, and is tried again in 10 s." in ended.output
         assert case.query("SELECT v FROM t") == [(100,)]
 
 
