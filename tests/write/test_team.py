@@ -395,7 +395,10 @@ def test_reset(lab: Lab, database: str) -> None:
             target.execute(statement)
         before = target.tables()
         schemas = ", and the schemas Billing%" if database == "postgresql" else ""
-        refuses(target.db("reset"), f": 3 tables{schemas}. Nothing", "my-service db reset --yes")
+        deletes = f"This deletes 3 tables in {target.name}{schemas}, with all rows. Nothing"
+        if database == "sqlite":
+            deletes = "This deletes 3 tables in "
+        refuses(target.db("reset"), deletes, "my-service db reset --yes")
         refuses(target.db("reset", "--yes", ENVIRONMENT="production"), "is for development")
         refuses(target.db("reset", DATABASE_URL="nonsense"), "DATABASE_URL", code=2)
         refuses(target.db("merge", "r1", "nowhere"), "'nowhere'", code=2)
@@ -408,6 +411,7 @@ def test_reset(lab: Lab, database: str) -> None:
                 "alembic_history",
             }
             assert '"state": "current"' in succeed(target.db("status", "--json"))
+        refuses(target.db("reset"), "This deletes 1 table in ")
         for statement in ("CREATE VIEW v AS SELECT * FROM users", *OTHERS[database]):
             target.execute(statement)
 

@@ -27,8 +27,9 @@ def reset(config: Config, *, sure: bool) -> None:
         tables = set(definitions.tables(connection)) - OWN_TABLES
         schemas = definitions.other_schemas(connection)
         if (tables or schemas) and not sure:
+            counted = "1 table" if len(tables) == 1 else f"{len(tables)} tables"
             named = f", and the schemas {', '.join(schemas)}" if schemas else ""
-            _ask(f"This deletes in {url.database}, with all rows: {len(tables)} tables{named}.")
+            _ask(f"This deletes {counted} in {url.database}{named}, with all rows.")
         connection.rollback()
         connection.execution_options(read_only=False)
         with connection.begin():
