@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Inspector, inspect
 from sqlalchemy.types import NullType
 
-from ..apply.batch import without_warnings
 from ..apply.rehearsal import describe
+from .omissions import without_warnings
 
 #: For other databases: what lets a user make one for a moment.
 ALLOW = ""

@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ....config import load_settings
+from ..schema.omissions import without_warnings
 from .backup import back_up
-from .batch import without_warnings
 
 logger = logging.getLogger(__name__)
 

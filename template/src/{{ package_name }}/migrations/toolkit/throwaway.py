@@ -1,6 +1,5 @@
 """A database for a moment, on the same server: what the migrations make, to look at or compare."""
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +21,7 @@ from ... import driver
 from .config import alembic_config, migration_url, scratch_url
 from .connection import look
 from .schema import definitions
+from .schema.omissions import without_warnings
 
 Way = Literal["upgrade", "downgrade"]
 
@@ -87,15 +87,6 @@ def explained() -> Iterator[None]:
         raise CommandError(
             f"The migrations cannot be run in a throw-away database: {_reason(error)}"
         ) from None
-
-
-@contextmanager
-def without_warnings() -> Iterator[None]:
-    """Of indexes on expressions, which Alembic and SQLAlchemy leave out, and the toolkit does not."""
-    with warnings.catch_warnings():
-        for message in ("autogenerate skipping", "Skipped unsupported reflection"):
-            warnings.filterwarnings("ignore", message)
-        yield
 
 
 def run_step(config: Config, scripts: ScriptDirectory, script: Script, way: Way) -> None:

@@ -7,7 +7,6 @@ triggers come back by their own text, and what would be lost nevertheless is ref
 
 import logging
 import sqlite3
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from copy import copy
@@ -33,6 +32,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 
+from ..schema.omissions import without_warnings
 from .rehearsal import AUTOINCREMENT, Description, Item, describe, faults, names, quote
 
 logger = logging.getLogger("alembic.runtime.migration")
@@ -51,15 +51,6 @@ NOT_PLAIN = {"where", "desc", "collate"}
 REHEARSAL = "rehearsal"
 WITHOUT = "Drop in the same operation what names it."
 WHOLE = "Give it the whole table: op.batch_alter_table(..., copy_from=sa.Table(...))."
-
-
-@contextmanager
-def without_warnings() -> Iterator[None]:
-    """Alembic and SQLAlchemy warn of leaving out what is kept here."""
-    with warnings.catch_warnings():
-        for message in ("Unnamed CHECK constraint on reflected", "Skipped unsupported reflection"):
-            warnings.filterwarnings("ignore", message)
-        yield
 
 
 @contextmanager

@@ -25,8 +25,9 @@ from ..apply import server
 from ..connection import look
 from ..history import create_history
 from ..invocation import again
+from ..schema.omissions import without_warnings
 from ..schema.snapshot import Facts, Thing, differences
-from ..throwaway import explained, throw_away_database, without_warnings
+from ..throwaway import explained, throw_away_database
 from . import casts, enums, indexes, message, reflections, render, risks
 from .compare import Judge, facts, made_from_models, without_false_ones
 from .completion import Completion, without_doubled_checks

@@ -1,0 +1,19 @@
+"""Alembic and SQLAlchemy warn of what they leave out, and the toolkit does not."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+MESSAGES = (
+    "autogenerate skipping",
+    "Skipped unsupported reflection",
+    "Unnamed CHECK constraint on reflected",
+)
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        for message in MESSAGES:
+            warnings.filterwarnings("ignore", message)
+        yield
