@@ -178,6 +178,12 @@ class Owner:
         assert (state["state"], state["to_adopt"]) == ("current", [])
         assert len(self.alembic("heads").splitlines()) == 1
 
+    def follow(self, to: str = SNAPSHOT, **answers: object) -> None:
+        """An update as it is finished."""
+        self.update(to, **answers)
+        self.take_over()
+        self.commit()
+
     def rows(self) -> list[tuple[object, ...]]:
         return query(
             self.url, "select name, email, code from orders join users on users.id = orders.user_id"
@@ -276,7 +282,7 @@ def update_and_compare(past: Past, version: str, *, audit: bool) -> None:
     with past.fresh(audit=audit) as fresh:
         assert owner.differences(fresh) == ""
         assert owner.answers() == fresh.answers()
-        assert AUDIT in (fresh.alembic("history") if audit else AUDIT)
+        assert (AUDIT in fresh.alembic("history")) == audit
 
     owner.commit()
     if past.database == "sqlite":  # What comes of files is the same everywhere.
@@ -323,9 +329,7 @@ def test_releases_are_not_skipped(past: Past, version: str) -> None:
     owner = past.owner(version)
     later = [f"v{each}" for each in releases()]
     for tag in [*later[later.index(version) + 1 :], SNAPSHOT]:
-        owner.update(to=tag)
-        owner.take_over()
-        owner.commit()
+        owner.follow(to=tag)
     direct = past.own(past.project(version))
     direct.add_orders()
     direct.commit()
@@ -373,10 +377,8 @@ def test_after_a_squash(past: Past, version: str) -> None:
     owner.db("squash")
     owner.commit()
     [squashed] = owner.versions()
-    owner.update(audit=True)
-    owner.take_over()
+    owner.follow(audit=True)
     assert owner.versions() == sorted([squashed, "20261125_140000_create_audit_log.py"])
-    owner.commit()
     owner.db("squash")
     owner.commit()
     [squashed] = owner.versions()
@@ -392,9 +394,7 @@ def test_after_a_squash(past: Past, version: str) -> None:
 def test_after_recopy(past: Past, version: str) -> None:
     """It brings files back that are the owner's, but changes none of them."""
     owner = past.owner(version)
-    owner.update(audit=True)
-    owner.take_over()
-    owner.commit()
+    owner.follow(audit=True)
     versions = owner.versions()
     copier.run_recopy(owner.project.path, defaults=True, overwrite=True, quiet=True)
     owner.take_over()
@@ -410,9 +410,7 @@ def test_after_recopy(past: Past, version: str) -> None:
 def test_an_option_is_switched_off_and_on_again(past: Past, version: str) -> None:
     """The table and the history stay; what to do about it is said."""
     owner = past.owner(version)
-    owner.update(audit=True)
-    owner.take_over()
-    owner.commit()
+    owner.follow(audit=True)
     execute(
         owner.url, "insert into audit_log (action, table_name, changes) values ('a', 'b', '{}')"
     )
