@@ -73,3 +73,5 @@ def test_the_page(renderer: Renderer, tmp_path: Path) -> None:
     owner = Owner(tmp_path, renderer.template, renderer.look({}).mypy_cache)
     for kind, how, text in blocks(PAGE):
         getattr(owner, kind)(how, text)
+    assert (owner.folder / "uv.lock").exists()
+    assert "audit: true" in (owner.folder / ".copier-answers.yml").read_text()

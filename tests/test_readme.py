@@ -51,8 +51,6 @@ def test_a_first_feature_is_added(render: Render, database: str, database_url: s
 
 def _add_the_feature(render: Render, database: str, url: str, *, example: bool) -> None:
     project = render(database=database, example=example).install()
-    # All of the project's own tests run on every database in test_project.py.
-    fewer = "" if database == "sqlite" else "-k 'orders or notes' --no-cov"
     feature = "orders" if example else "notes"
     found = list(steps(project.read("README.md"), f"Add a feature: {feature}"))
     assert len(found) == 8
@@ -64,7 +62,7 @@ def _add_the_feature(render: Render, database: str, url: str, *, example: bool) 
             commands += [line for line in step.text.splitlines() if line != "make run"]
             for command in step.text.splitlines():
                 if command != "make run":
-                    project.run("sh", "-c", command, url=url, UV_NO_SYNC="1", TEST_ARGS=fewer)
+                    project.run("sh", "-c", command, url=url, UV_NO_SYNC="1")
     assert {shlex.split(command)[0] for command in commands} == {"mkdir", "touch", "make"}
     project.run("alembic", "check", url=url)
     with project.serve(url) as client:
