@@ -26,6 +26,7 @@ from .proxy import Proxy, open_proxy
 from .shared import once, shared_folder
 
 LAB = Path(__file__).parent / "features" / "lab"
+SERVERS = ("postgresql", "mariadb", "mysql")
 # What a call of the API may take when the database is away.
 PATIENCE = 10.0
 

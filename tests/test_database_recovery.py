@@ -17,10 +17,9 @@ from sqlalchemy.exc import DBAPIError
 
 from .databases import execute
 from .private import private_server
-from .services import PATIENCE, Running, Service, on
+from .services import PATIENCE, SERVERS, Running, Service, on
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
-SERVERS = ("postgresql", "mariadb", "mysql")
 
 
 @on(*SERVERS)
