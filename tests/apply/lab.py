@@ -14,6 +14,7 @@ from pathlib import Path
 from textwrap import dedent, indent
 from types import MappingProxyType
 
+import pytest
 from sqlalchemy import NullPool, create_engine, inspect
 from sqlalchemy.engine import make_url
 
@@ -22,6 +23,7 @@ from ..projects import Project
 from ..servers import driver_url
 from .launcher import Ended, Job
 
+ON_SERVERS = pytest.mark.parametrize("database", ["postgresql", "mysql", "mariadb"], indirect=True)
 #: A migration that takes longer, in seconds, will never end.
 PATIENCE = 180
 LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -205,6 +207,26 @@ class Target:
     def revision(self) -> str | None:
         rows = self.query("SELECT version_num FROM alembic_version")
         return str(rows[0][0]) if rows else None
+
+
+@contextmanager
+def restricted(target: Target) -> Iterator[str]:
+    """A user who may do everything in this database only."""
+    name, database = f"u{target.name[-12:]}", target.name
+    if target.lab.database == "postgresql":
+        grants = [f"CREATE ROLE {name} LOGIN", f"GRANT ALL ON DATABASE {database} TO {name}"]
+        role, drop = name, [f"DROP OWNED BY {name}", f"DROP ROLE {name}"]
+    else:
+        role = f"'{name}'@'%'"
+        grants = [f"CREATE USER {role}", f"GRANT ALL ON {database}.* TO {role}"]
+        drop = [f"DROP USER {role}"]
+    for statement in grants:
+        target.execute(statement)
+    try:
+        yield make_url(target.url).set(username=name).render_as_string(hide_password=False)
+    finally:
+        for statement in drop:
+            target.execute(statement)
 
 
 def write_migration(project: Project, revision: str, upgrade: str, downgrade: str = "pass") -> None:

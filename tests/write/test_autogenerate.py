@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from ..apply.lab import Lab, Target
+from ..apply.lab import ON_SERVERS, Lab, Target, restricted
 from ..apply.launcher import Ended
-from ..apply.test_existing_database import MODELS, ON_SERVERS, restricted
+from ..apply.models import MODELS
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,73 @@
+"""Models of a feature: columns of every type, and constraints, indexes and comments of each kind."""
+
+MODELS = """
+import enum
+import uuid
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    JSON, BigInteger, CheckConstraint, Computed, Double, Enum, ForeignKey, Index, Integer,
+    LargeBinary, Numeric, SmallInteger, String, Text, UniqueConstraint, Uuid, false, func, text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..database import Base
+
+
+class Color(enum.Enum):
+    red = "red"
+    green = "green"
+
+
+class Box(Base):
+    __tablename__ = "boxes"
+    __table_args__ = {"comment": "where things are"}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    inside: Mapped[int | None] = mapped_column(ForeignKey("boxes.id"), index=True)
+
+
+class Tag(Base):
+    __tablename__ = "tags"
+
+    name: Mapped[str] = mapped_column(String(30), primary_key=True)
+    language: Mapped[str] = mapped_column(String(2), primary_key=True)
+
+
+class Thing(Base):
+    __tablename__ = "things"
+    __table_args__ = (
+        UniqueConstraint("code", "kind"),
+        UniqueConstraint("serial"),
+        CheckConstraint("amount > 0", name="positive"),
+        CheckConstraint("kind IN ('a', 'b''s', 'x y')", name="kinds"),
+        Index("ix_things_kind_code", "kind", "code"),
+        Index("ix_things_lower", func.lower(text("kind"))) if EXPRESSIONS else Index(None, "small"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    box_id: Mapped[int] = mapped_column(ForeignKey("boxes.id", ondelete="CASCADE"))
+    code: Mapped[str] = mapped_column(String(20), index=True)
+    kind: Mapped[str] = mapped_column(String(20), server_default="a")
+    quoted: Mapped[str] = mapped_column(String(20), server_default="it's (0)")
+    serial: Mapped[str] = mapped_column(String(40))
+    lost: Mapped[str] = mapped_column(String(10))
+    note: Mapped[str | None] = mapped_column(Text)
+    amount: Mapped[Decimal] = mapped_column(Numeric(10, 2), server_default=text("0"))
+    count: Mapped[int] = mapped_column(Integer, server_default="0")
+    small: Mapped[int] = mapped_column(SmallInteger, comment="not much")
+    big: Mapped[int | None] = mapped_column(BigInteger)
+    ratio: Mapped[float] = mapped_column(Double, server_default=text("0.5"))
+    double: Mapped[float | None] = mapped_column(Computed("ratio * 2", persisted=True))
+    is_new: Mapped[bool] = mapped_column(server_default=false())
+    color: Mapped[Color] = mapped_column(Enum(Color), server_default="red")
+    mood: Mapped[Color] = mapped_column(Enum(Color, native_enum=False, name="mood"))
+    token: Mapped[uuid.UUID] = mapped_column(Uuid)
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    raw: Mapped[bytes | None] = mapped_column(LargeBinary)
+    day: Mapped[date]
+    hour: Mapped[time | None]
+    made_at: Mapped[datetime] = mapped_column(server_default=func.now())
+"""
