@@ -106,6 +106,7 @@ def test_without_the_example(update: Update) -> None:
     ]
     assert update.missing(edits) == set()
     assert not (update.project.package / "users").exists()
+    assert not (update.project.path / "tests" / "users").exists()
 
 
 def test_after_a_formatter(update: Update) -> None:

@@ -93,6 +93,12 @@ def test_text_files_are_tidy(project: Project) -> None:
         assert "\n\n\n\n" not in text, name
 
 
+def test_no_folder_is_empty(project: Project) -> None:
+    """Of what was not asked for nothing is left."""
+    for folder in project.path.rglob("*"):
+        assert not folder.is_dir() or any(folder.iterdir()), folder
+
+
 def test_names_of_files_are_portable(project: Project) -> None:
     names = project.files()
     assert len({name.lower() for name in names}) == len(names)
