@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from copier._main import Worker
 from plumbum import local
 from pytest_copie.plugin import Copie, Result
 
+from .servers import free_port
 from .shared import once, shared_folder
 from .template import ROOT, SNAPSHOT, take_snapshot
 
@@ -110,7 +110,7 @@ class Project:
     @contextmanager
     def serve(self, url: str, *options: str, **variables: str) -> Iterator[httpx2.Client]:
         """The server, started as the README says; SIGTERM must end it cleanly."""
-        port = _free_port()
+        port = free_port()
         output = (self.path.parent / f"serve-{port}.log").open("w+")
         process = subprocess.Popen(
             [self.console_script, "serve", "--port", str(port), *options],
@@ -233,13 +233,6 @@ def run_uv(*arguments: str, folder: Path | None = None) -> None:
         command, cwd=folder, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait_until_alive(client: httpx2.Client, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -5,7 +5,6 @@ import json
 import os
 import pty
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -18,6 +17,7 @@ from typing import Any
 from httpx2 import AsyncClient, Response, TransportError
 
 from .projects import Project
+from .servers import free_port
 
 Line = dict[str, Any]
 
@@ -169,13 +169,6 @@ def _copy(source: int, target: int) -> None:
         pass  # the other end of the terminal is closed
     os.close(source)
     os.close(target)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def problem(response: Response, status: int) -> dict[str, Any]:

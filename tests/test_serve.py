@@ -20,11 +20,12 @@ from sqlalchemy.engine import make_url
 from .databases import execute, query
 from .projects import Project, Renderer
 from .proxy import open_proxy
+from .services import SERVERS
 from .serving import Server, problem, read_response, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
-SERVERS = ("postgresql", "mariadb", "mysql")
+
 ADA = {"name": "Ada", "email": "ada@example.com"}
 JSON = b"Content-Type: application/json"
 # What a call may take while the database is away.

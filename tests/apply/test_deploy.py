@@ -18,13 +18,12 @@ from sqlalchemy.engine import make_url
 from ..databases import execute
 from ..proxy import Proxy
 from ..servers import driver_url, free_port
-from .lab import Lab, Running, Target
+from .lab import ON_SERVERS, Lab, Running, Target
 from .launcher import Ended
 from .private import PrivateServer
 
 pytestmark = pytest.mark.slow
 
-ON_SERVERS = pytest.mark.parametrize("database", ["postgresql", "mariadb", "mysql"], indirect=True)
 ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 ON_POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 ON_MYSQL = pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=True)

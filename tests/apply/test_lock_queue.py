@@ -10,12 +10,11 @@ import time
 import pytest
 from sqlalchemy import text
 
-from .lab import Lab, Target
+from .lab import ON_SERVERS, Lab, Target
 from .traffic import traffic, transaction
 
 pytestmark = pytest.mark.slow
 
-ON_SERVERS = pytest.mark.parametrize("database", ["postgresql", "mariadb", "mysql"], indirect=True)
 ON_POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 
 # In seconds; whole ones are the smallest on MySQL and MariaDB.

@@ -18,7 +18,7 @@ from alembic.runtime.migration import MigrationContext
 
 from ..servers import driver_url
 from ..template import ROOT
-from .test_autogenerate import COLLATIONS, STEPS, Step, tables
+from .steps import COLLATIONS, STEPS, Step, tables
 from .test_filled_tables import FOUND, HISTORIES
 from .test_lint import CASES, FILES
 
