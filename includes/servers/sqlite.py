@@ -18,6 +18,9 @@ from ....config import load_settings
 from ..schema.omissions import without_warnings
 from .backup import back_up
 
+# To import it is enough: for each dialect, Alembic takes the class that was made last.
+from .batch import SQLiteImpl as SQLiteImpl
+
 logger = logging.getLogger(__name__)
 
 CAN_TELL_BLOCKERS = False
