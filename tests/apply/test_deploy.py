@@ -213,6 +213,17 @@ def test_a_failed_upgrade(lab: Lab) -> None:
         assert target.query("SELECT age FROM people") == [(40,)]
 
 
+def test_the_next_command_says_all_that_was_said(lab: Lab) -> None:
+    lab.write("r1", FAIL)
+    with lab.fresh() as target:
+        given = ["-x", "other-tables=ignore", "upgrade", "r1", "--wait", "5", "--lock-wait", "2.5"]
+        said = failure(target.db(*given))
+        assert said.endswith(f"then run `my-service db {' '.join(given)}` again.")
+        given = ["-x", "other-tables=ignore", "-x", "lock-wait=2.5", "upgrade", "r1"]
+        said = failure(target.alembic(*given))
+        assert said.endswith(f"then run `alembic {' '.join(given)}` again.")
+
+
 def test_a_failed_downgrade(lab: Lab) -> None:
     lab.write("r1", CREATE, 'op.drop_table("people")\nop.drop_table("nowhere")')
     with lab.fresh() as target:

@@ -44,11 +44,12 @@ def given_last(name: str) -> str | None:
 
 def line(*command: str, lose: Iterable[str] = ()) -> str:
     """The same command, to be copied."""
+    arguments = [each for each in context.get_x_argument() if not each.startswith("lose=")]
     if _is_plain_alembic():
-        arguments = [word for name in lose for word in ("-x", f"lose={name}")]
-        return shlex.join(["alembic", *arguments, *command])
-    options = [word for name in lose for word in ("--lose", name)]
-    return shlex.join([DISTRIBUTION, "db", *command, *options])
+        arguments += [f"lose={name}" for name in lose]
+        return shlex.join(["alembic", *_each("-x", arguments), *command])
+    options = [*_waits(), *_each("--lose", lose)]
+    return shlex.join([DISTRIBUTION, "db", *_each("-x", arguments), *command, *options])
 
 
 def again(*arguments: str) -> str:
@@ -56,10 +57,23 @@ def again(*arguments: str) -> str:
     options = context.config.cmd_opts
     is_plain = options is not None and hasattr(options, "config")
     words = ["alembic"] if is_plain else [DISTRIBUTION, "db"]
-    for each in (*context.get_x_argument(), *arguments):
-        words += ["-x", each]
+    words += _each("-x", [*context.get_x_argument(), *arguments])
     message = getattr(options, "message", None) or "..."
     return shlex.join([*words, "revision", "--autogenerate", "-m", message])
+
+
+def _each(option: str, values: Iterable[str]) -> list[str]:
+    return [word for value in values for word in (option, value)]
+
+
+def _waits() -> list[str]:
+    given = {name: getattr(context.config.cmd_opts, name, None) for name in ("wait", "lock_wait")}
+    return [
+        word
+        for name, value in given.items()
+        if value is not None
+        for word in (f"--{name.replace('_', '-')}", f"{value:g}")
+    ]
 
 
 def _is_plain_alembic() -> bool:
