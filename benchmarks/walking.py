@@ -15,7 +15,7 @@ def main() -> None:
     given = config.alembic_config(url)
     with driver.create_migration_engine(url).connect() as connection:
         if kind == "filled":
-            walk = import_module(f"{package}.migrations.toolkit.write.walk").Walk
+            walk = import_module(f"{package}.migrations.toolkit.rows.walk").Walk
             assert not list(walk(given, connection, {}).findings())
         else:
             given.attributes["connection"] = connection

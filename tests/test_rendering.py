@@ -32,7 +32,7 @@ FILES = {
     ],
     "postgresql": [
         "src/*/migrations/toolkit/apply/concurrently.py",
-        "src/*/migrations/toolkit/write/squawk.py",
+        "src/*/migrations/toolkit/review/squawk.py",
     ],
     "mysql": [
         "src/*/migrations/toolkit/apply/journal/*",

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, inspect
 
+#: Whether tables of one database may be in several.
+HAS_SCHEMAS = False
 #: What lets a user make a database for a moment.
 ALLOW = "GRANT ALL ON `{database}\\_test\\_%`.* TO '{user}'@'%'"
 
@@ -68,7 +70,9 @@ def other_schemas(_: Connection) -> list[str]:
     return []
 
 
-def definitions(connection: Connection) -> Iterable[tuple[str, str, str, str]]:
+def definitions(
+    connection: Connection, _: str | None = None
+) -> Iterable[tuple[str, str, str, str]]:
     """Kind, name, table, text."""
     [(database, collation)] = connection.exec_driver_sql(DEFAULTS)
     collations = {(row[0], row[1]): row[2] for row in connection.exec_driver_sql(COLLATIONS)}

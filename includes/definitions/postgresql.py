@@ -7,6 +7,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import DropSchema
 
+#: Whether tables of one database may be in several.
+HAS_SCHEMAS = True
 #: What lets a user make a database for a moment.
 ALLOW = 'ALTER ROLE "{user}" CREATEDB'
 
@@ -125,9 +127,18 @@ def other_schemas(connection: Connection) -> list[str]:
     return list(connection.exec_driver_sql(SCHEMAS).scalars())
 
 
-def definitions(connection: Connection) -> Iterable[tuple[str, str, str, str]]:
-    """Kind, name, table, text."""
-    return [tuple(row) for row in connection.exec_driver_sql(DEFINITIONS)]
+def definitions(
+    connection: Connection, schema: str | None = None
+) -> Iterable[tuple[str, str, str, str]]:
+    """Kind, name, table, text; of the default schema, or of another one."""
+    if schema is None:
+        return [tuple(row) for row in connection.exec_driver_sql(DEFINITIONS)]
+    with connection.begin_nested() as savepoint:
+        quoted = connection.dialect.identifier_preparer.quote_schema(schema)
+        connection.exec_driver_sql(f"SET LOCAL search_path TO {quoted}")
+        found = definitions(connection)
+        savepoint.rollback()
+    return found
 
 
 def empty(connection: Connection) -> None:

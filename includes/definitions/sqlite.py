@@ -10,6 +10,8 @@ from sqlalchemy.types import NullType
 from ..apply.rehearsal import describe
 from .omissions import without_warnings
 
+#: Whether tables of one database may be in several.
+HAS_SCHEMAS = False
 #: For other databases: what lets a user make one for a moment.
 ALLOW = ""
 
@@ -27,7 +29,9 @@ def other_schemas(_: Connection) -> list[str]:
     return []
 
 
-def definitions(connection: Connection) -> Iterable[tuple[str, str, str, str]]:
+def definitions(
+    connection: Connection, _: str | None = None
+) -> Iterable[tuple[str, str, str, str]]:
     """Kind, name, table, text."""
     inspector = inspect(connection)
     rows = connection.exec_driver_sql(

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Connection, Index, MetaData, Table, inspect, literal_column, text
 from sqlalchemy.types import TypeEngine
 
-from ..schema.snapshot import Thing
+from .snapshot import Thing
 
 CHECKS = """
 SELECT table_name, check_clause FROM information_schema.check_constraints

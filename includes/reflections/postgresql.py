@@ -7,7 +7,8 @@ from sqlalchemy import CheckConstraint, Connection, MetaData, Table, text
 from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.types import TypeEngine
 
-from ..schema.snapshot import Thing
+from .definitions import other_schemas
+from .snapshot import Thing
 
 TYPES = """
 SELECT quote_ident(y.typname), (
@@ -20,15 +21,15 @@ WHERE y.typnamespace = current_schema()::regnamespace AND y.typtype = 'e'
 ORDER BY 1
 """
 SHAPES = """
-SELECT c.relname::text, concat_ws(' ',
+SELECT CASE WHEN n.nspname = current_schema() THEN '' ELSE n.nspname || '.' END || c.relname, concat_ws(' ',
     (SELECT string_agg(concat_ws(' ', a.attname, a.atttypid, a.atttypmod, a.attnotnull), ' '
         ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0),
     (SELECT string_agg(pg_get_constraintdef(k.oid), ' ' ORDER BY k.conname)
         FROM pg_constraint k WHERE k.conrelid = c.oid),
     (SELECT string_agg(pg_get_indexdef(i.indexrelid), ' ' ORDER BY i.indexrelid)
         FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique))
-FROM pg_class c
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE (n.nspname = current_schema() OR n.nspname = ANY(%s)) AND c.relkind IN ('r', 'p')
 """
 # How it tells `name IN ('a', 'b')`, and takes it otherwise when it is told so.
 IS_IN = re.compile(r"\(?(\w+)\)?::text = ANY \(\(?ARRAY\[(.*?)\]\)?::text\[\]\)")
@@ -71,7 +72,8 @@ def types(connection: Connection) -> dict[str, str]:
 
 def shapes(connection: Connection) -> dict[str, str]:
     """What rows have to fit, by the names of the tables."""
-    return {name: str(shape) for name, shape in connection.exec_driver_sql(SHAPES)}
+    found = connection.exec_driver_sql(SHAPES, (other_schemas(connection),))
+    return {name: str(shape) for name, shape in found}
 
 
 def advice(thing: Thing, wanted: str) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Index, MetaData, String, Table, literal_column, text
 from sqlalchemy.types import TypeEngine
 
-from ..schema.definitions import collations
-from ..schema.snapshot import Thing
+from .definitions import collations
+from .snapshot import Thing
 
 SQL = text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name")
 SHAPES = """

@@ -31,6 +31,8 @@ RULES = {
 }
 #: Whether they apply, the server says: some changes of this kind cost it nothing.
 ASKED = {"change-type", "add-foreign-key", "add-check"}
+#: Also where a column has no values yet.
+ALSO_ON_EMPTY: set[str] = set()
 
 CHANGE = re.compile(
     r"\s*(?P<alter>ALTER TABLE|CREATE (?:UNIQUE |FULLTEXT |SPATIAL )?INDEX .*? ON|DROP INDEX .*? ON)"

@@ -52,6 +52,8 @@ RULES = {
 } | squawk.RULES
 #: Whether they apply, the server says: some changes of this kind cost it nothing.
 ASKED = {"set-not-null", "change-type", "add-foreign-key", "add-check"}
+#: Also where a column has no values yet: all rows are read, and nobody can write meanwhile.
+ALSO_ON_EMPTY = {"add-unique"}
 
 TABLES = """
     SELECT oid::bigint, relname::text FROM pg_class WHERE relkind IN ('r', 'p', 'm') AND oid >= 16384

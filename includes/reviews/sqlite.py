@@ -16,6 +16,8 @@ RULES = {
 }
 #: Other databases are asked.
 ASKED: set[str] = set()
+#: Also where a column has no values yet.
+ALSO_ON_EMPTY: set[str] = set()
 
 NEW_TABLE = re.compile(r'CREATE TABLE "?_alembic_tmp_(?P<table>\w+)')
 

@@ -4,70 +4,29 @@ import json
 import os
 import pty
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ..apply.lab import ON_SERVERS, Lab, Target, restricted
-from ..apply.launcher import Ended
 from ..apply.models import MODELS
+from .authoring import (
+    Write,
+    on_postgresql,
+    on_sqlite,
+    revision,
+    run_python,
+    run_tests_of_migrations,
+    versions,
+)
 from .steps import COLLATIONS, STEPS, Step, columns, tables
 
 pytestmark = pytest.mark.slow
 
-on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-
-Write = Callable[[Mapping[str, str]], None]
-
-HEADER = "import sqlalchemy as sa\nimport sqlalchemy.dialects.postgresql\n\nfrom ..database import Base\n"
-TESTS = ["-m", "pytest", "-p", "no:cacheprovider", "tests/test_migrations.py"]
 HISTORY = Path(__file__).with_name("history.py")
-
-
-@pytest.fixture
-def write(lab: Lab) -> Iterator[Write]:
-    """Writes the tables of a feature."""
-    folder = lab.project.package / "shop"
-    folder.mkdir()
-
-    def write(parts: Mapping[str, str]) -> None:
-        (folder / "models.py").write_text(HEADER + tables(parts))
-
-    yield write
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def unformatted(lab: Lab) -> Iterator[None]:
-    """Two processes less for each file."""
-    path = lab.project.path / "pyproject.toml"
-    text = path.read_text()
-    path.write_text(re.sub(r"\[\[tool\.alembic\.post_write_hooks]]\n(?:.+\n)+", "", text))
-    yield
-    path.write_text(text)
-
-
-def versions(lab: Lab) -> set[Path]:
-    return set((lab.project.package / "migrations" / "versions").glob("*.py"))
-
-
-def revision(target: Target, message: str, *x: str) -> tuple[Ended, str]:
-    """What was said, and the file; its reasons are filled in, so that it may be used."""
-    before = versions(target.lab)
-    arguments = [word for each in x for word in ("-x", each)]
-    ended = target.alembic(*arguments, "revision", "--autogenerate", "-m", message)
-    new = versions(target.lab) - before
-    assert len(new) == (ended.code == 0), ended.output
-    text = "".join(path.read_text() for path in new)
-    for path in new:
-        path.write_text(text.replace('": ""', '": "meant"'))
-    return ended, text
 
 
 @pytest.mark.usefixtures("unformatted")
@@ -96,7 +55,7 @@ def test_a_long_history(lab: Lab, write: Write) -> None:
             path.write_text(text.replace('": ""', '": "meant"'))
         assert target.tables() == {"leftover"}
         write(_parts(lab, steps))
-        _test(lab, target.url)
+        run_tests_of_migrations(lab, target.url)
 
 
 def _make(target: Target, steps: list[Step]) -> list[dict[str, str]]:
@@ -112,24 +71,10 @@ def _make(target: Target, steps: list[Step]) -> list[dict[str, str]]:
         for number, step in enumerate(steps)
     ]
     package = str(target.lab.project.answers["package_name"])
-    ended = _run(target, str(HISTORY), package, input=json.dumps(orders))
+    ended = run_python(target, str(HISTORY), package, input=json.dumps(orders))
     assert ended.returncode == 0, ended.stderr
     answers: list[dict[str, str]] = json.loads(ended.stdout.splitlines()[-1])
     return answers
-
-
-def _run(target: Target, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    project = target.lab.project
-    variables = {**os.environ, "DATABASE_URL": target.url, "RELEASE": "1"}
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=project.path,
-        env={**variables, "PYTHONPATH": str(project.path / "src")},
-        capture_output=True,
-        text=True,
-        check=False,
-        **options,
-    )
 
 
 def test_what_alembic_misses(lab: Lab, write: Write) -> None:
@@ -159,13 +104,6 @@ def _parts(lab: Lab, steps: Sequence[Step]) -> dict[str, str]:
         else:
             parts[step.part] = step.new.replace("BINARY", COLLATIONS[lab.database])
     return parts
-
-
-def _test(lab: Lab, url: str) -> None:
-    """The project's own tests of its migrations."""
-    names = "rows_survive or models_equal or head or says or does"
-    ended = _run(Target(lab, url), *TESTS, "-k", names)
-    assert ended.returncode == 0, ended.stdout
 
 
 def test_what_is_dangerous(lab: Lab, write: Write) -> None:
@@ -215,102 +153,6 @@ def test_types_and_defaults_of_all_kinds(lab: Lab, write: Write) -> None:
         assert ended.code == 0, ended.output
 
 
-@on_sqlite
-def test_renamed_or_not(lab: Lab, write: Write) -> None:
-    with lab.fresh() as target:
-        write(columns(name="sa.String(50)", age="sa.Integer"))
-        revision(target, "create users")
-        write(columns(fullname="sa.String(50)", title="sa.String(50)"))
-        ended, _ = revision(target, "call it fullname")
-        assert ended.code != 0
-        assert "-x rename=users.name:fullname revision" in ended.output
-        assert "-x rename=users.name:title revision" in ended.output
-        assert "-x no-rename revision" in ended.output
-        for wrong in ("users.nome:fullname", "users.name:ful", "users.name", "users:people"):
-            ended, _ = revision(target, "call it fullname", f"rename={wrong}")
-            assert ended.code != 0
-            assert f"-x rename={wrong}" in ended.output
-            assert "Traceback" not in ended.output
-        # Of another type it is not asked about, but may be said.
-        ended, text = revision(
-            target, "call both", "rename=users.name:title", "rename=users.age:fullname"
-        )
-        assert ended.code == 0, ended.output
-        assert text.count("new_column_name") == 4
-        assert "type_=sa.String" in text
-        write(columns(other="sa.String(50)", title="sa.String(50)"))
-        _, text = revision(target, "begin with another", "no-rename")
-        assert '"users.fullname": ""' in text
-        assert target.db("check").code == 0
-
-
-@on_sqlite
-@pytest.mark.parametrize("answer", ["y", "n"])
-def test_a_terminal_is_asked(lab: Lab, write: Write, answer: str) -> None:
-    with lab.fresh() as target:
-        write({"people": "sa.Column('name', sa.String(50), primary_key=True)"})
-        revision(target, "create people")
-        before = versions(lab)
-        write({"persons": "sa.Column('name', sa.String(50), primary_key=True)"})
-        ours, theirs = pty.openpty()
-        os.write(ours, f"{answer}\n".encode())
-        package = lab.project.answers["package_name"]
-        code = f"from {package}.cli import main; main()"
-        arguments = ["db", "revision", "--autogenerate", "-m", "call them persons"]
-        ended = subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            cwd=lab.project.path,
-            env={**os.environ, "DATABASE_URL": target.url, "PYTHONPATH": "src", "RELEASE": "1"},
-            stdin=theirs,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        os.close(ours)
-        os.close(theirs)
-        assert "Was people renamed to persons? [y/N]" in ended.stdout
-        [new] = versions(lab) - before
-        assert ("rename_table" in new.read_text()) is (answer == "y")
-
-
-@on_sqlite
-def test_messages(lab: Lab, write: Write) -> None:
-    """By hand too, for which no server is needed."""
-    write({})
-    target = Target(lab, f"sqlite:///{lab.project.path}/no folder/app.db")
-    for message in (
-        "",
-        " ",
-        "wip",
-        "Fix",
-        "test",
-        "asdf",
-        "update",
-        "Updates.",
-        "more changes",
-        "x",
-    ):
-        for run in (target.alembic, target.db):
-            for more in ([], ["--autogenerate"]):
-                ended = run("revision", "-m", message, *more)
-                assert ended.code == (1 if run == target.db else 255), ended
-                assert 'such as `revision -m "add email to users"`' in ended.output
-    assert target.alembic("revision").code == 255
-    assert not versions(lab)
-    for message in ("fix emails", "wip: add email", "ändere", "添加邮箱"):
-        assert target.db("revision", "-m", message).code == 0
-    assert len(versions(lab)) == 4
-    # As they are, the project's own tests refuse them.
-    done = _run(target, *TESTS, "-k", "does")
-    assert "fill them in" in done.stdout
-    for path in versions(lab):
-        text = path.read_text().replace("fix emails", "fix").replace("pass\n", "op.execute('')\n")
-        path.write_text(text)
-    done = _run(target, *TESTS, "-k", "does")
-    assert "FAILED tests/test_migrations.py::test_each_migration_says_what_it_does" in done.stdout
-    assert "test_each_migration_does_something" not in done.stdout
-
-
 @on_postgresql
 def test_a_text_becomes_an_enum_and_back(lab: Lab, write: Write) -> None:
     with lab.fresh() as target:
@@ -342,30 +184,6 @@ def test_what_is_left_to_the_author(lab: Lab, write: Write) -> None:
         path.write_text(text.replace("    pass", f"    {advice}:\n        pass", 1))
         ended = target.db("check")
         assert ended.code == 0, ended.output
-
-
-@on_sqlite
-def test_message_of_a_merge(lab: Lab, write: Write) -> None:
-    """Plain Alembic needs one; `db merge` says itself what it merges."""
-    write({})
-    target = Target(lab, f"sqlite:///{lab.project.path}/no folder/app.db")
-    for message in ("add emails", "add orders"):
-        assert target.db("revision", "-m", message, "--head", "base").code == 0
-    before = versions(lab)
-    for ended in (
-        target.alembic("merge", "heads", "-m", "wip"),
-        target.alembic("merge", "heads"),
-        target.db("merge", "-m", "wip"),
-    ):
-        assert ended.code != 0
-        assert 'such as `merge -m "merge emails and orders"`' in ended.output
-        assert versions(lab) == before
-    assert target.alembic("merge", "heads", "-m", "merge both").code == 0
-    for path in versions(lab) - before:
-        path.unlink()
-    assert target.db("merge").code == 0
-    [path] = versions(lab) - before
-    assert "merge add" in path.read_text()
 
 
 @on_sqlite
@@ -462,7 +280,10 @@ def test_production_imports_none_of_it(lab: Lab) -> None:
     package = lab.project.answers["package_name"]
     code = (
         f"import sys; from {package}.cli import main; main(['db', 'upgrade'])\n"
-        "assert not [name for name in sys.modules if '.toolkit.write' in name]"
+        "rooms = {'review', 'rows', 'team', 'write'}\n"
+        "loaded = [name for name in sys.modules if '.toolkit.' in name]\n"
+        "assert loaded\n"
+        "assert not [name for name in loaded if rooms & {*name.split('.')}]"
     )
     with lab.fresh() as target:
         variables = {"DATABASE_URL": target.url, "PYTHONPATH": "src", "RELEASE": "1"}

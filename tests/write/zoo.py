@@ -16,11 +16,11 @@ from alembic.autogenerate import produce_migrations
 from alembic.operations.ops import OpContainer
 from alembic.runtime.migration import MigrationContext
 
+from ..review.cases import CASES, FILES
+from ..rows.test_filled_tables import FOUND, HISTORIES
 from ..servers import driver_url
 from ..template import ROOT
 from .steps import COLLATIONS, STEPS, Step, tables
-from .test_filled_tables import FOUND, HISTORIES
-from .test_lint import CASES, FILES
 
 PAGE = ROOT / "docs" / "zoo.md"
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}

@@ -163,7 +163,7 @@ SEED = Command(seed, "every day", "add the features' example rows, in developmen
 
 
 def reset(config: Config, yes: bool = False) -> None:
-    from .migrations.toolkit.write.reset import reset
+    from .migrations.toolkit.team.reset import reset
 
     reset(config, sure=yes)
     seed(config)

@@ -42,9 +42,11 @@ def drop_tables_whole(_: MigrationContext, __: Any, directives: list[MigrationSc
     """A table takes its indexes along. Alone, MySQL keeps one that a foreign key needs."""
     for script in directives:
         for container in (*script.upgrade_ops_list, *script.downgrade_ops_list):
-            gone = {op.table_name for op in container.ops if isinstance(op, DropTableOp)}
+            gone = {
+                (op.schema, op.table_name) for op in container.ops if isinstance(op, DropTableOp)
+            }
             for op in container.ops:
-                if isinstance(op, ModifyTableOps) and op.table_name in gone:
+                if isinstance(op, ModifyTableOps) and (op.schema, op.table_name) in gone:
                     op.ops = [part for part in op.ops if not isinstance(part, DropIndexOp)]
 
 

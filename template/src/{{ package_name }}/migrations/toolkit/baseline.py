@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 from alembic import command
@@ -16,7 +17,7 @@ from .config import migration_url, scratch_url
 from .connection import look
 from .history import OWN_TABLES
 from .schema import definitions
-from .schema.snapshot import Thing, differences, others, snapshot, without
+from .schema.snapshot import Facts, Thing, differences, others, snapshot, without
 from .scripts import read_scripts, title
 from .status import Status, status
 from .throwaway import make_alike, migrate, throw_away_database
@@ -69,12 +70,19 @@ def _refuse(connection: Connection, found: Status) -> None:
 
 def _walk(url: URL, connection: Connection, *, ignore: bool) -> list[Place]:
     """Run all migrations elsewhere, and compare after each."""
-    found = snapshot(connection)
     places: list[Place] = []
     made: set[Thing] = set()
 
+    @cache
+    def seen(*schemas: str) -> Facts:
+        found = snapshot(connection, schemas)
+        connection.rollback()
+        return found
+
     def compare(*, ctx: MigrationContext, heads: set[str], **_: Any) -> None:
-        wanted = snapshot(cast(Connection, ctx.connection))
+        other = cast(Connection, ctx.connection)
+        wanted = snapshot(other)
+        found = seen(*definitions.other_schemas(other))
         surplus = others(found, wanted)
         lines = list(differences(without(found, surplus), wanted))
         places.append(Place(tuple(sorted(heads)), lines, surplus))

@@ -26,7 +26,7 @@ from .scripts import read_scripts
 
 def adopt(config: Config) -> None:
     """Take over the migrations that an update of the template has brought."""
-    from .write.adopt import adopt
+    from .team.adopt import adopt
 
     adopt(config)
 
@@ -35,7 +35,7 @@ def rebase(
     config: Config, onto: str, files_only: bool = False, lose: Sequence[str] | None = None
 ) -> None:
     """Put the branch's own migrations behind those of another branch."""
-    from .write.rebase import rebase
+    from .team.rebase import rebase
 
     rebase(config, onto, files_only=files_only, lose=lose or ())
 
@@ -60,7 +60,7 @@ def merge(
 
 def plan(config: Config, json: bool = False) -> None:
     """Try in a throw-away database what upgrade would do."""
-    from .write.plan import plan
+    from .review.plan import plan
 
     plan(config, as_json=json)
 
@@ -69,14 +69,14 @@ def lint(
     config: Config, since: str | None = None, json: bool = False, github: bool = False
 ) -> None:
     """Run the migrations in a throw-away database, and look at what they do."""
-    from .write.lint import lint
+    from .review.lint import lint
 
     lint(config, since, as_json=json, github=github)
 
 
 def squash(config: Config, last: str, without: Sequence[str] | None = None) -> None:
     """Put one migration in the place of many."""
-    from .write.squash import squash
+    from .team.squash import squash
 
     squash(config, last, without=without or ())
 

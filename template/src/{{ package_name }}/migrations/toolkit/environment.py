@@ -61,7 +61,7 @@ def run(
 
 @write_hooks.register(HEAD_FILE)
 def _write_head_file(path: str, hook: dict[str, Any]) -> None:
-    from .write import head
+    from .team import head
 
     head.write(hook["script"], Path(path))
 

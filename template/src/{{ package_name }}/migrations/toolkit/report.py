@@ -56,7 +56,7 @@ def _drift(config: Config, connection: Connection, found: Status) -> list[str]:
             f"The database is {found.state}: {MEANINGS[found.state]}. What its migrations make"
             f" cannot be told; see `{DISTRIBUTION} db status`."
         )
-    from .write.drift import drift  # Production needs none of it.
+    from .drift import drift  # Production needs none of it.
 
     ignores_others = "other-tables=ignore" in (getattr(config.cmd_opts, "x", None) or ())
     return drift(scratch_url(config), connection, found.database, ignores_others=ignores_others)
@@ -72,7 +72,7 @@ class Report:
     ) -> None:
         self._found = found
         self._rows = rows
-        from .write.adopt import to_adopt  # not needed to migrate
+        from .team.adopt import to_adopt  # not needed to migrate
 
         self._script = script
         self._drift = drift

@@ -15,7 +15,7 @@ def whereabouts(revision: str, script: ScriptDirectory) -> str | None:
         return f"it was squashed into {other}"
     if PROJECT is None:
         return None
-    from .write.git import find
+    from .git import find
 
     git = find(script)
     return git.whereabouts(revision) if git else None

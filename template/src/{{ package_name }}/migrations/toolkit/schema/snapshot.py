@@ -11,7 +11,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ..history import OWN_TABLES
-from .definitions import definitions
+from .definitions import definitions, other_schemas
 
 WIDTH = 300
 
@@ -33,13 +33,27 @@ class Thing(NamedTuple):
 Facts = dict[Thing, str]
 
 
-def snapshot(connection: sa.Connection) -> Facts:
-    """What makes up the connection's default schema."""
-    return {
-        Thing(table, kind, name): " ".join(text.split())
-        for kind, name, table, text in definitions(connection)
-        if table not in OWN_TABLES and not (kind == "table" and name in OWN_TABLES)
-    }
+def snapshot(connection: sa.Connection, schemas: Iterable[str] | None = None) -> Facts:
+    """What makes up the connection's default schema, and others: all that its user has, or these."""
+    found = dict(_in_schema(connection, None))
+    for schema in other_schemas(connection) if schemas is None else schemas:
+        found |= _in_schema(connection, schema)
+    return found
+
+
+def qualified(name: str, schema: str | None) -> str:
+    """As SQLAlchemy's `Table.fullname` has it."""
+    return f"{schema}.{name}" if schema else name
+
+
+def _in_schema(connection: sa.Connection, schema: str | None) -> Iterator[tuple[Thing, str]]:
+    for kind, name, table, text in definitions(connection, schema):
+        if table:
+            thing = Thing(qualified(table, schema), kind, name)
+        else:
+            thing = Thing("", kind, qualified(name, schema))
+        if thing.table not in OWN_TABLES and thing.name not in OWN_TABLES:
+            yield thing, " ".join(text.split())
 
 
 def others(found: Facts, wanted: Facts) -> set[Thing]:
@@ -59,7 +73,7 @@ def without(facts: Facts, things: set[Thing]) -> Facts:
 def differences(found: Facts, wanted: Facts) -> Iterator[str]:
     """A line for each thing that is missing, surplus or another one; for a whole table, one."""
     whole = _tables(others(found, wanted) | others(wanted, found))
-    named = dict(_named_otherwise(found, wanted))
+    named = dict(named_otherwise(found, wanted))
     for thing in sorted(found.keys() | wanted.keys()):
         here, there = found.get(thing), wanted.get(thing)
         if here == there or thing.table in whole or thing in named.values():
@@ -70,7 +84,7 @@ def differences(found: Facts, wanted: Facts) -> Iterator[str]:
             yield _line(thing, here, there)
 
 
-def _named_otherwise(found: Facts, wanted: Facts) -> Iterator[tuple[Thing, Thing]]:
+def named_otherwise(found: Facts, wanted: Facts) -> Iterator[tuple[Thing, Thing]]:
     """Constraints and indexes that differ in nothing but their names; columns have a meaning."""
     missing = {
         (thing.table, thing.kind, text.replace(thing.name, "")): thing

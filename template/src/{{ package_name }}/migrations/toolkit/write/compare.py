@@ -20,12 +20,13 @@ from alembic.operations.ops import (
 from alembic.runtime.environment import NameFilterParentNames, NameFilterType
 from sqlalchemy import URL, Column, Connection, Constraint, Identity, Index, MetaData, Table
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import SchemaItem
+from sqlalchemy.schema import CreateSchema, SchemaItem
 
 from ....driver import reason
 from ..connection import look
-from ..schema.snapshot import Facts, Thing, snapshot
+from ..schema.snapshot import Facts, Thing, named_otherwise, qualified, snapshot
 from ..throwaway import make_alike, throw_away_database
+from . import schemas
 
 logger = logging.getLogger(__name__)
 
@@ -56,9 +57,13 @@ def made_from_models(scratch: URL, tables: Sequence[MetaData], migrated: Connect
         migrated.rollback()
         with look(url) as connection:
             connection.execution_options(read_only=False)
+            named = schemas.of_models(tables)
             try:
+                for schema in named:
+                    connection.execute(CreateSchema(schema, if_not_exists=True))
                 for each in tables:
-                    each.create_all(connection)
+                    here = [table for table in each.sorted_tables if table.schema in {None, *named}]
+                    each.create_all(connection, tables=here)
             except DBAPIError as error:
                 logger.warning(
                     "Texts of CHECKs and the like are not compared, because the tables of the"
@@ -90,9 +95,10 @@ def _is_false(change: MigrateOperation, found: Facts, wanted: Facts) -> bool:
         case AlterColumnOp(modify_server_default=Identity()):
             return False
         case AlterColumnOp():
-            thing = Thing(change.table_name, "column", change.column_name)
+            thing = Thing(qualified(change.table_name, change.schema), "column", change.column_name)
         case CreateIndexOp() | DropIndexOp():
-            thing = Thing(str(change.table_name), "index", str(change.index_name))
+            table = qualified(str(change.table_name), change.schema)
+            thing = Thing(table, "index", str(change.index_name))
         case _:
             return False
     return thing in found and found[thing] == wanted.get(thing)
@@ -113,14 +119,22 @@ def _plain(default: re.Match[str]) -> str:
     return f"DEFAULT '{value}'"
 
 
+def with_kept_names(wanted: Facts, found: Facts) -> Facts:
+    """A foreign key keeps its name when its table gets another one, and no model has to know it."""
+    pairs = named_otherwise(found, wanted)
+    kept = {new: old for old, new in pairs if new.kind == "foreign key"}
+    return {kept.get(thing, thing): text for thing, text in wanted.items()}
+
+
 class Judge:
     """Whether a difference counts: Alembic finds itself whole tables, and what is too much."""
 
     def __init__(self, context: AutogenContext) -> None:
         self._context = context
-        self._tables = {table.name: table for table in context.sorted_tables}
+        self._tables = {table.fullname: table for table in context.sorted_tables}
 
     def unlike(self, found: Facts, wanted: Facts) -> list[Thing]:
+        wanted = with_kept_names(wanted, found)
         common = _tables(found) & _tables(wanted)
         return sorted(
             thing
@@ -136,18 +150,16 @@ class Judge:
         if thing.kind == "type":
             return True
         table = self._tables.get(name)
-        if table is None or not self._is_included(table, name, "table"):
+        if table is None or not self._is_included(table, table.name, "table", table):
             return False
         item = _item(table, thing)
         kind = FILTERED.get(thing.kind)
-        return item is None or not kind or self._is_included(item, thing.name, kind, name)
+        return item is None or not kind or self._is_included(item, thing.name, kind, table)
 
-    def _is_included(
-        self, item: SchemaItem, name: str, kind: NameFilterType, table: str | None = None
-    ) -> bool:
-        parents: NameFilterParentNames = {"schema_name": None}
-        if table:
-            parents["table_name"] = table
+    def _is_included(self, item: SchemaItem, name: str, kind: NameFilterType, table: Table) -> bool:
+        parents: NameFilterParentNames = {"schema_name": table.schema}
+        if item is not table:
+            parents["table_name"] = table.name
         return self._context.run_name_filters(
             name, kind, parents
         ) and self._context.run_object_filters(item, name, kind, False, None)

@@ -31,8 +31,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.naming import conv
 
+from ..schema import reflections
 from ..schema.snapshot import Thing
-from . import reflections
 from .parts import Part, in_table
 
 EXPRESSION = re.compile(r"GENERATED ALWAYS AS \((.*)\)[^)]*$")
@@ -57,19 +57,20 @@ class Completion:
             case "column":
                 return _column(old.columns[thing.name], new.columns[thing.name], found or "")
             case "primary key":
-                return _constraint(thing.table, old.primary_key, new.primary_key)
+                return _constraint(new, old.primary_key, new.primary_key)
             case "index":
                 return _index(old, new, thing.name)
             case "exclusion":
                 return self._exclusion(thing, found, wanted)
             case "check" | "unique constraint" | "foreign key":
-                return _constraint(thing.table, _named(old, thing.name), _named(new, thing.name))
+                return _constraint(new, _named(old, thing.name), _named(new, thing.name))
         return None
 
     def _exclusion(self, thing: Thing, found: str | None, wanted: str) -> Part:
         """SQLAlchemy reflects none, and PostgreSQL tells all of it."""
-        quote = self._connection.dialect.identifier_preparer.quote
-        change = f"ALTER TABLE {quote(thing.table)} {{}} CONSTRAINT {quote(thing.name)}"
+        preparer = self._connection.dialect.identifier_preparer
+        table = preparer.format_table(self._models[thing.table])
+        change = f"ALTER TABLE {table} {{}} CONSTRAINT {preparer.quote(thing.name)}"
         drop, add = ExecuteSQLOp(change.format("DROP")), f"{change.format('ADD')} "
         up, down = ExecuteSQLOp(add + wanted), ExecuteSQLOp(add + (found or ""))
         return Part([drop, up], [drop, down]) if found else Part([up], [drop])
@@ -77,8 +78,8 @@ class Completion:
     def _reflect(self, name: str) -> Table:
         """Its names are whole: no naming convention is to complete them."""
         if name not in self._reflected:
-            metadata = MetaData()
-            table = Table(name, metadata, autoload_with=self._connection)
+            model, metadata = self._models[name], MetaData()
+            table = Table(model.name, metadata, schema=model.schema, autoload_with=self._connection)
             reflections.complete(self._connection, metadata)
             items: list[Constraint | Index] = [*table.constraints, *table.indexes]
             for item in items:
@@ -91,7 +92,7 @@ def _named(table: Table, name: str) -> Constraint | None:
     return next((each for each in table.constraints if each.name == name), None)
 
 
-def _constraint(table: str, old: Constraint | None, new: Constraint | None) -> Part | None:
+def _constraint(table: Table, old: Constraint | None, new: Constraint | None) -> Part | None:
     """MySQL knows no names of primary keys; there is one, so any will do."""
     if new is None:
         return None
@@ -113,11 +114,11 @@ def _index(old: Table, new: Table, name: str) -> Part | None:
     if after is None:
         return None
     dropped = [DropIndexOp.from_index(before)] if before is not None else []
-    return in_table(old.name, *dropped, CreateIndexOp.from_index(after))
+    return in_table(old, *dropped, CreateIndexOp.from_index(after))
 
 
 def _column(old: Column[Any], new: Column[Any], found: str) -> Part:
-    table = old.table.name
+    table = old.table
     if old.computed is not None and new.computed is not None:
         expression = EXPRESSION.search(found)
         if expression:  # SQLAlchemy 2.1.9 does not read it right from SQLite.
@@ -125,13 +126,14 @@ def _column(old: Column[Any], new: Column[Any], found: str) -> Part:
         return in_table(
             table,
             *(DropIndexOp.from_index(index) for index in _indexes(old)),
-            DropColumnOp.from_column_and_tablename(None, table, old),
-            AddColumnOp.from_column_and_tablename(None, table, new),
+            DropColumnOp.from_column_and_tablename(table.schema, table.name, old),
+            AddColumnOp.from_column_and_tablename(table.schema, table.name, new),
             *(CreateIndexOp.from_index(index) for index in _indexes(new)),
         )
     change = AlterColumnOp(
-        table,
+        table.name,
         old.name,
+        schema=table.schema,
         existing_type=reflections.collated(old.type),
         existing_nullable=old.nullable,
         existing_server_default=old.server_default or False,

@@ -16,7 +16,7 @@ from alembic.operations.ops import (
 from sqlalchemy import Enum
 from sqlalchemy.types import TypeEngine
 
-from ..schema.snapshot import Facts
+from ..schema.snapshot import Facts, qualified
 from .parts import Part
 
 
@@ -66,7 +66,7 @@ def _of_dropped(operations: list[MigrateOperation]) -> Iterator[str]:
 def _names(kind: TypeEngine[Any] | None) -> Iterator[str]:
     item = getattr(kind, "item_type", kind)  # Of an array.
     if isinstance(item, Enum) and item.name:
-        yield item.name
+        yield qualified(item.name, item.schema)
 
 
 def _create(name: str, text: str) -> ExecuteSQLOp:

@@ -11,7 +11,7 @@ from alembic.operations import Operations
 from alembic.operations.ops import MigrateOperation, MigrationScript, ModifyTableOps, UpgradeOps
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
-from sqlalchemy import Connection, DefaultClause
+from sqlalchemy import Connection, DefaultClause, Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ....driver import TRANSACTIONAL_DDL, reason
@@ -29,9 +29,10 @@ def reversible(operations: UpgradeOps) -> Part:
     return Part(operations.ops, operations.reverse().ops)
 
 
-def in_table(table: str, *operations: MigrateOperation) -> Part:
+def in_table(table: Table, *operations: MigrateOperation) -> Part:
     """Each must know its way back."""
-    return reversible(UpgradeOps([ModifyTableOps(table, operations)]))
+    changes = ModifyTableOps(table.name, operations, schema=table.schema)
+    return reversible(UpgradeOps([changes]))
 
 
 def put_together(script: MigrationScript, parts: Iterable[Part]) -> None:

@@ -24,6 +24,7 @@ from alembic.util import CommandError
 from sqlalchemy import Column, Table
 
 from ..invocation import again, given
+from ..schema.snapshot import qualified
 from .parts import Part
 
 
@@ -63,8 +64,10 @@ class Renames:
         return parts
 
     def _choose(self, candidates: Sequence[Candidate], of_columns: bool) -> list[Candidate]:
-        said = [names for names in self._said if ("." in names[0]) is of_columns]
         known = {(each.old, each.new): each for each in candidates}
+        # What has a dot is a column, or a table in another schema.
+        said = [names for names in self._said if names in known or ("." in names[0]) is of_columns]
+        self._said = [names for names in self._said if names not in said]
         for old, new in said:
             if (old, new) not in known:
                 raise CommandError(_wrong(old, new, candidates))
@@ -96,13 +99,14 @@ class Renames:
         gone = [each for each in found.ops if isinstance(each, DropTableOp)]
         new = [each for each in found.ops if isinstance(each, CreateTableOp)]
         for drop in gone:
-            for create in new:
+            for create in (each for each in new if each.schema == drop.schema):
                 is_alike = self._are_alike(drop.to_table(), create.to_table())
+                before, after, schema = drop.table_name, create.table_name, drop.schema
                 part = Part(
-                    [RenameTableOp(drop.table_name, create.table_name)],
-                    [RenameTableOp(create.table_name, drop.table_name)],
+                    [RenameTableOp(before, after, schema=schema)],
+                    [RenameTableOp(after, before, schema=schema)],
                 )
-                yield Candidate(drop.table_name, create.table_name, is_alike, part)
+                yield Candidate(qualified(before, schema), after, is_alike, part)
 
     def _columns(self, found: UpgradeOps) -> Iterator[Candidate]:
         for table in found.ops:
@@ -111,9 +115,9 @@ class Renames:
                 new = [each for each in table.ops if isinstance(each, AddColumnOp)]
                 for drop in gone:
                     for add in new:
-                        yield self._column(table.table_name, drop.to_column(), add.column)
+                        yield self._column(table, drop.to_column(), add.column)
 
-    def _column(self, table: str, old: Column[Any], new: Column[Any]) -> Candidate:
+    def _column(self, table: ModifyTableOps, old: Column[Any], new: Column[Any]) -> Candidate:
         is_alike = self._is_of_type(old, new)
         kept: dict[str, Any] = {
             # In the words of the model, which are fewer.
@@ -122,10 +126,14 @@ class Renames:
             "existing_server_default": old.server_default or False,
             "existing_comment": old.comment,
         }
-        up = AlterColumnOp(table, old.name, modify_name=new.name, **kept)
-        down = AlterColumnOp(table, new.name, modify_name=old.name, **kept)
-        part = Part([ModifyTableOps(table, [up])], [ModifyTableOps(table, [down])])
-        return Candidate(f"{table}.{old.name}", new.name, is_alike, part)
+        name, schema = table.table_name, table.schema
+        up = AlterColumnOp(name, old.name, schema=schema, modify_name=new.name, **kept)
+        down = AlterColumnOp(name, new.name, schema=schema, modify_name=old.name, **kept)
+        part = Part(
+            [ModifyTableOps(name, [up], schema=schema)],
+            [ModifyTableOps(name, [down], schema=schema)],
+        )
+        return Candidate(f"{qualified(name, schema)}.{old.name}", new.name, is_alike, part)
 
     def _are_alike(self, old: Table, new: Table) -> bool:
         return old.columns.keys() == new.columns.keys() and all(

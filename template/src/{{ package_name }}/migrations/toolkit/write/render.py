@@ -30,14 +30,15 @@ def _write_percent_signs_once(impl: DefaultImpl) -> None:
 
 
 def _rename_table(ctx: AutogenContext, operation: RenameTableOp) -> str:
-    return _call(ctx, "rename_table", operation.table_name, operation.new_table_name)
+    names = operation.table_name, operation.new_table_name
+    return _call(ctx, "rename_table", *names, schema=operation.schema)
 
 
 def _create_primary_key(ctx: AutogenContext, operation: CreatePrimaryKeyOp) -> str:
     name = operation.constraint_name
     table = () if ctx._has_batch else (operation.table_name,)
-    columns = list(map(str, operation.columns))
-    return _call(ctx, "create_primary_key", name and str(name), *table, columns)
+    columns, schema = list(map(str, operation.columns)), operation.schema
+    return _call(ctx, "create_primary_key", name and str(name), *table, columns, schema=schema)
 
 
 def _alter_column_whole(ctx: AutogenContext, operation: AlterColumnOp) -> str:
@@ -50,5 +51,8 @@ def _alter_column_whole(ctx: AutogenContext, operation: AlterColumnOp) -> str:
     return f"{text})"
 
 
-def _call(ctx: AutogenContext, function: str, *arguments: str | list[str] | None) -> str:
-    return f"{_alembic_autogenerate_prefix(ctx)}{function}({', '.join(map(repr, arguments))})"
+def _call(
+    ctx: AutogenContext, function: str, *arguments: str | list[str] | None, schema: str | None
+) -> str:
+    words = [*map(repr, arguments), *([f"schema={schema!r}"] if schema else [])]
+    return f"{_alembic_autogenerate_prefix(ctx)}{function}({', '.join(words)})"

@@ -22,6 +22,7 @@ from alembic.operations.ops import (
 from sqlalchemy import Column, Enum
 from sqlalchemy.types import TypeEngine
 
+from ..schema.snapshot import qualified
 from .casts import can_cast
 
 ROWS = "Dropped with its rows"
@@ -43,12 +44,13 @@ def losses(operations: Sequence[MigrateOperation]) -> Found:
     found = {}
     for each in operations:
         if isinstance(each, DropTableOp):
-            found[each.table_name] = ROWS
+            found[qualified(each.table_name, each.schema)] = ROWS
         elif isinstance(each, ModifyTableOps):
             for change in each.ops:
                 if isinstance(change, DropColumnOp):
                     has_way_back = not _lacks_values(change.to_column())
-                    name = f"{each.table_name}.{change.column_name}"
+                    table = qualified(each.table_name, each.schema)
+                    name = f"{table}.{change.column_name}"
                     found[name] = VALUES if has_way_back else NO_WAY_BACK
     return found
 
@@ -64,9 +66,10 @@ def _risks(changes: Sequence[MigrateOperation]) -> Iterator[tuple[str, str]]:
     for change in changes:
         if isinstance(change, AddColumnOp):
             if _lacks_values(change.column):
-                yield f"{change.table_name}.{change.column.name}", NOT_NULL
+                table = qualified(change.table_name, change.schema)
+                yield f"{table}.{change.column.name}", NOT_NULL
         elif isinstance(change, AlterColumnOp):
-            name = f"{change.table_name}.{change.column_name}"
+            name = f"{qualified(change.table_name, change.schema)}.{change.column_name}"
             if not can_cast(change):
                 yield name, CAST.format(change.existing_type, _shown(change.modify_type))
             elif change.modify_nullable is False:

@@ -161,9 +161,12 @@ class Reviewer:
 
     def _changes(self, recording: Recording) -> Iterator[tuple[int, Change]]:
         """What people and operations have written, but for what is written in the safe way."""
+        empty = recording.empty_columns
         for noted in recording.operations:
-            if noted.origin != "safe_ops":
-                yield from ((noted.line, change) for change in of_operation(noted.operation))
+            for change in of_operation(noted.operation) if noted.origin != "safe_ops" else ():
+                is_empty = any((change.table, column) in empty for column in change.columns)
+                if not is_empty or change.code in server.ALSO_ON_EMPTY:
+                    yield noted.line, change
         for statement in recording.statements:
             if statement.origin == "sql":
                 yield from ((statement.line, change) for change in of_sql(statement.sql))

@@ -4,21 +4,22 @@ from collections.abc import Sequence
 
 from sqlalchemy import URL, Connection
 
-from ..connection import look
-from ..schema.snapshot import differences, others, snapshot, without
-from ..throwaway import make_alike, migrate, throw_away_database
+from .connection import look
+from .schema.definitions import other_schemas
+from .schema.snapshot import differences, others, snapshot, without
+from .throwaway import make_alike, migrate, throw_away_database
 
 
 def drift(
     scratch: URL, connection: Connection, revisions: Sequence[str], *, ignores_others: bool
 ) -> list[str]:
     """A line for each difference from a throw-away database at the same revisions."""
-    found = snapshot(connection)
     with throw_away_database(scratch) as elsewhere:
         make_alike(elsewhere, connection)
         connection.rollback()
         migrate(elsewhere, revisions)
         with look(elsewhere) as other:
-            wanted = snapshot(other)
+            wanted, schemas = snapshot(other), other_schemas(other)
+    found = snapshot(connection, schemas)
     surplus = others(found, wanted) if ignores_others else set()
     return list(differences(without(found, surplus), wanted))

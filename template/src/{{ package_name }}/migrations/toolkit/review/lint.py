@@ -9,11 +9,11 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from ..git import Git
 from ..history import digest_of, digests
 from ..scripts import read_scripts
 from .changes import Change
 from .compat import Models, models_at
-from .git import Git
 from .review import Reviews, finding_of, review
 from .rules import Finding
 from .source import Source

@@ -12,7 +12,7 @@ HEADER = "import sqlalchemy as sa\nfrom alembic import op\n\n"
 
 def main() -> None:
     histories: dict[str, dict[str, Any]] = json.load(sys.stdin)
-    rules = import_module(f"{sys.argv[1]}.migrations.toolkit.write.rules").RULES
+    rules = import_module(f"{sys.argv[1]}.migrations.toolkit.review.rules").RULES
     found = {name: _review(**history) for name, history in histories.items()}
     print(json.dumps({"rules": list(rules), "found": found}))
 
@@ -20,7 +20,7 @@ def main() -> None:
 def _review(files: dict[str, str], new: list[str] | None, models: dict[str, list[str]]) -> Any:
     """All as they stand by themselves, or those that are new as one release."""
     package = f"{sys.argv[1]}.migrations.toolkit"
-    config, review = (import_module(f"{package}.{name}") for name in ("config", "write.review"))
+    config, review = (import_module(f"{package}.{name}") for name in ("config", "review.review"))
     folder = Path(tempfile.mkdtemp())
     before = None
     for revision, text in files.items():

@@ -19,6 +19,8 @@ class Change(NamedTuple):
     what: str
     #: What the table is called from then on.
     new_name: str = ""
+    #: Those that it makes unique together.
+    columns: tuple[str, ...] = ()
 
 
 def of_operation(operation: MigrateOperation) -> Iterator[Change]:
@@ -42,7 +44,7 @@ def of_operation(operation: MigrateOperation) -> Iterator[Change]:
         case ops.CreatePrimaryKeyOp(table_name=table):
             yield Change("add-primary-key", table, f"gives {table} a primary key")
         case ops.CreateUniqueConstraintOp(table_name=table, columns=columns):
-            yield Change("add-unique", table, f"makes {_listed(table, columns)} unique")
+            yield _unique(table, columns)
         case ops.CreateForeignKeyOp(source_table=table, local_cols=columns):
             what = f"lets {_listed(table, columns)} refer to {operation.referent_table}"
             yield Change("add-foreign-key", table, what)
@@ -59,7 +61,7 @@ def _added(table: str, column: "sa.Column[object]") -> Iterator[Change]:
         what = f"adds the column {name}, which is NOT NULL and has no default"
         yield Change("not-null-without-default", table, what)
     if column.unique:
-        yield Change("add-unique", table, f"makes {name} unique")
+        yield _unique(table, [column.name])
     elif column.index:
         yield Change("index-not-concurrent", table, f"builds an index on {name}")
     if column.foreign_keys:
@@ -82,11 +84,16 @@ def _indexed(operation: ops.CreateIndexOp) -> Iterator[Change]:
     table, columns = operation.table_name, operation.columns
     where = _listed(table, columns)
     if operation.unique:
-        yield Change("add-unique", table, f"makes {where} unique")
+        yield _unique(table, columns)
     elif not operation.kw.get("postgresql_concurrently"):
         yield Change("index-not-concurrent", table, f"builds an index on {where}")
     if len(columns) > WIDE and not operation.unique:
         yield Change("wide-index", table, f"builds an index on {len(columns)} columns of {table}")
+
+
+def _unique(table: str, columns: Iterable[object]) -> Change:
+    what = f"makes {_listed(table, columns)} unique"
+    return Change("add-unique", table, what, columns=tuple(map(str, columns)))
 
 
 def _listed(table: str, columns: Iterable[object]) -> str:

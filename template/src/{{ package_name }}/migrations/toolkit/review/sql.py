@@ -17,7 +17,7 @@ STORED = re.compile(
 NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|[\w$]+)'
 TABLE = rf"(?:IF EXISTS )?(?:ONLY )?(?:{NAME}\.)?(?P<table>{NAME})"
 INDEX = rf"INDEX (?!CONCURRENTLY)(?:IF NOT EXISTS )?(?:{NAME} )?ON {TABLE}"
-CHANGED = rf"(?:WITH .*\) ?)?(?:UPDATE|DELETE FROM) (?!.*\bWHERE CURRENT OF\b){TABLE}"
+CHANGED = rf"(?:WITH .*\) ?)?(?:UPDATE|DELETE FROM|MERGE INTO) (?!.*\bWHERE CURRENT OF\b){TABLE}"
 
 STATEMENTS = {
     rf"DROP TABLE {TABLE}": "drop-table",

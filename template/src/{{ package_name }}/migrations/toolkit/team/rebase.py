@@ -12,11 +12,11 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
 from .... import DISTRIBUTION
+from ..git import Git, find
 from ..refusal import RefusedError
 from ..scripts import read_scripts, squashes, title
 from . import head
 from .developers import Undo
-from .git import Git, find
 
 Moves = dict[Script, str | None]
 

@@ -24,7 +24,7 @@ def _walk(files: list[str]) -> list[str]:
             "driver",
             "migrations.toolkit.config",
             "config",
-            "migrations.toolkit.write.walk",
+            "migrations.toolkit.rows.walk",
         )
     )
     folder = Path(tempfile.mkdtemp())
@@ -60,7 +60,7 @@ def alembic_error() -> Any:
     return import_module("alembic.util").CommandError
 
 
-GIVEN = {"weights.kilos": lambda number: 7 * number}
+GIVEN = dict.fromkeys(("weights.kilos", "billing.bills.weight"), lambda number: 7 * number)
 
 if __name__ == "__main__":
     main()

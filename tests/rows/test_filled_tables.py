@@ -207,21 +207,60 @@ FOUND = {
 }
 
 
+# On PostgreSQL, in a schema beside the default one.
+BILLS = migration(
+    """
+    op.execute("CREATE SCHEMA billing")
+    op.create_table("sizes", sa.Column("name", sa.String(9), primary_key=True), schema="billing")
+    op.create_table(
+        "bills",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("note", sa.Text),
+        sa.Column("size", sa.String(9), sa.ForeignKey("billing.sizes.name"), nullable=False),
+        sa.Column("weight", sa.Integer, sa.CheckConstraint("weight % 7 = 0", name="sevens")),
+        schema="billing",
+    )
+    """,
+    'op.execute("DROP SCHEMA billing CASCADE")',
+)
+DROP_NOTE = 'op.drop_column("bills", "note", schema="billing")'
+ADD_NOTE = 'op.add_column("bills", sa.Column("note", sa.Text), schema="billing")'
+IN_SCHEMA = {
+    "in a schema": [BILLS, migration(DROP_NOTE, ADD_NOTE)],
+    "in a schema, declared": [
+        BILLS,
+        migration(DROP_NOTE, ADD_NOTE, 'loses = {"billing.bills.note": "never shown"}'),
+        migration(
+            'op.drop_table("bills", schema="billing")',
+            "raise NotImplementedError",
+            'loses = {"billing.bills": "never shown"}',
+        ),
+    ],
+}
+FOUND_IN_SCHEMA = {"in a schema": ["upgrade() drops billing.bills.note with its values"]}
+
+
 def test_what_is_found(render: Callable[..., Project], database: str, database_url: str) -> None:
-    found = _walk(render(database=database, example=False), database_url)
+    histories, expected = HISTORIES, FOUND
+    if database == "postgresql":
+        histories, expected = HISTORIES | IN_SCHEMA, FOUND | FOUND_IN_SCHEMA
+    found = _walk(render(database=database, example=False), database_url, histories)
+    assert found.keys() == histories.keys()
     wrong = {
         name: sentences
         for name, sentences in found.items()
-        if len(sentences) != len(FOUND.get(name, []))
-        or not all(part in each for part, each in zip(FOUND.get(name, []), sentences, strict=True))
+        if len(sentences) != len(expected.get(name, []))
+        or not all(
+            part in each for part, each in zip(expected.get(name, []), sentences, strict=True)
+        )
     }
     assert not wrong
 
 
-def _walk(project: Project, url: str) -> dict[str, list[str]]:
+def _walk(project: Project, url: str, histories: dict[str, list[str]]) -> dict[str, list[str]]:
     ended = subprocess.run(
         [sys.executable, str(SCRIPT), str(project.answers["package_name"])],
-        input=json.dumps(HISTORIES),
+        input=json.dumps(histories),
         env={"PYTHONPATH": str(project.path / "src"), "DATABASE_URL": url, "RELEASE": "1"},
         cwd=project.path,
         capture_output=True,

@@ -70,12 +70,12 @@ class Walk:
 def _undeclared(script: Script, lost: Mapping[str, str]) -> Iterator[str]:
     declared: Mapping[str, str] = getattr(script.module, "loses", {})
     for what, how in lost.items():
-        if what not in declared and what.partition(".")[0] not in declared:
+        if what not in declared and what.rpartition(".")[0] not in declared:
             yield f'{how}. If that is meant, write into the file: loses = {{"{what}": "<reason>"}}'
     for what, reason in declared.items():
         if not reason.strip():
             yield f"it gives no reason for the loss of {what}"
-        if not any(what in {each, each.partition(".")[0]} for each in lost):
+        if not any(what in {each, each.rpartition(".")[0]} for each in lost):
             yield f"it says that it loses {what}, and does not: take that out of `loses`"
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .fill import is_of_the_service
+from ..schema.definitions import other_schemas
+from .fill import names_of_tables
 
 #: A table's columns, with their values in the order of the rows.
 Columns = Mapping[str, list[str]]
@@ -17,16 +18,20 @@ Contents = Mapping[str, Columns]
 
 
 def read(connection: sa.Connection) -> Contents:
-    tables = filter(is_of_the_service, sa.inspect(connection).get_table_names())
+    tables = [
+        sa.Table(name, sa.MetaData(), schema=schema)
+        for schema in (None, *other_schemas(connection))
+        for name in names_of_tables(connection, schema)
+    ]
     return read_tables(connection, tables)
 
 
-def read_tables(connection: sa.Connection, tables: Iterable[str]) -> Contents:
-    return {table: _read_table(connection, table) for table in tables}
+def read_tables(connection: sa.Connection, tables: Iterable[sa.Table]) -> Contents:
+    return {table.fullname: _read_table(connection, table) for table in tables}
 
 
-def _read_table(connection: sa.Connection, table: str) -> Columns:
-    quoted = connection.dialect.identifier_preparer.quote(table)
+def _read_table(connection: sa.Connection, table: sa.Table) -> Columns:
+    quoted = connection.dialect.identifier_preparer.format_table(table)
     found = connection.exec_driver_sql(f"SELECT * FROM {quoted}")
     names, rows = list(found.keys()), found.all()
     return {name: [_plain(row[at]) for row in rows] for at, name in enumerate(names)}

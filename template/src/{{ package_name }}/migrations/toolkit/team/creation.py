@@ -12,8 +12,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.schema import sort_tables_and_constraints
 
 from .. import autogenerate
-from . import reflections, render
-from .fill import reflect
+from ..rows.fill import reflect
+from ..schema import reflections
+from ..write import render
 
 
 @dataclass(frozen=True)

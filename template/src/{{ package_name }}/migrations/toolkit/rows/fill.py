@@ -11,7 +11,9 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, SAWarning
 
 from ..history import OWN_TABLES
-from . import reflections
+from ..schema import reflections
+from ..schema.definitions import other_schemas
+from ..schema.snapshot import qualified
 from .values import NoValueError, value
 
 Row = dict[str, Any]
@@ -35,15 +37,15 @@ class Filler:
         self._shapes: dict[str, str] = {}
         self._number = 0
 
-    def fill(self) -> list[str]:
-        """The names of the tables that have got rows."""
+    def fill(self) -> list[sa.Table]:
+        """Those that have got rows."""
         before, self._shapes = self._shapes, reflections.shapes(self._connection)
         changed = [name for name, shape in self._shapes.items() if before.get(name) != shape]
         tables = reflect(self._connection, only=changed).sorted_tables if changed else []
-        filled = [table for table in tables if table.name in changed]
+        filled = [table for table in tables if table.fullname in changed]
         for table in filled:
             self._add_rows(table)
-        return [table.name for table in filled]
+        return filled
 
     def _add_rows(self, table: sa.Table) -> None:
         distinct = _columns_of_keys(table)
@@ -52,9 +54,9 @@ class Filler:
         error = self._insert(table, self._row(table, first, first, distinct))
         if error and not self._has_rows(table):
             raise CommandError(
-                f"No row could be made up for the table {table.name}: {error}. Say what its"
+                f"No row could be made up for the table {table.fullname}: {error}. Say what its"
                 " columns hold, in a fixture `given_values` of tests/conftest.py:"
-                f' {{"{table.name}.<column>": lambda number: ...}}.'
+                f' {{"{table.fullname}.<column>": lambda number: ...}}.'
             )
         self._number += 1
         self._insert(table, self._row(table, self._number, first, distinct))
@@ -84,7 +86,7 @@ class Filler:
         return {name: found for name, found in row.items() if found is not ...}
 
     def _value(self, table: sa.Table, column: sa.Column[Any], number: int) -> Any:
-        if given := self._given.get(f"{table.name}.{column.name}"):
+        if given := self._given.get(f"{table.fullname}.{column.name}"):
             return given(number)
         try:
             return value(column.name, column.type, number)
@@ -136,15 +138,20 @@ def reflect(
     if each_column:
         sa.event.listen(metadata, "column_reflect", each_column)
     with warnings.catch_warnings(category=SAWarning, action="ignore"):
-        metadata.reflect(
-            connection,
-            only=lambda name, _: is_of_the_service(name) and (only is None or name in only),
-        )
+        for schema in (None, *other_schemas(connection)):
+            names = [
+                name
+                for name in names_of_tables(connection, schema)
+                if only is None or qualified(name, schema) in only
+            ]
+            metadata.reflect(connection, schema, only=names)
     return metadata
 
 
-def is_of_the_service(table: str) -> bool:
-    return table not in OWN_TABLES
+def names_of_tables(connection: sa.Connection, schema: str | None) -> list[str]:
+    """All but Alembic's and the toolkit's own."""
+    names = sa.inspect(connection).get_table_names(schema)
+    return [name for name in names if schema or name not in OWN_TABLES]
 
 
 def _columns_of_keys(table: sa.Table) -> set[str]:

@@ -62,6 +62,18 @@ class Recording:
         self._path = path
         self._under_way: MigrateOperation | None = None
 
+    @property
+    def empty_columns(self) -> set[tuple[str, object]]:
+        """Table and name of those that it has added, and that have no value in any row."""
+        added = [each.operation for each in self.operations]
+        return {
+            (each.table_name, each.column.name)
+            for each in added
+            if isinstance(each, ops.AddColumnOp)
+            and each.column.nullable
+            and not (each.column.server_default or each.column.computed)
+        }
+
     def begin(self, operation: MigrateOperation) -> MigrateOperation | None:
         """The one within which this one begins."""
         before, self._under_way = self._under_way, operation

@@ -22,14 +22,14 @@ from sqlalchemy import URL, Connection
 from .... import DISTRIBUTION
 from ..config import alembic_config
 from ..connection import look
+from ..git import Git
 from ..history import digest
 from ..refusal import RefusedError
+from ..rows.fill import reflect
 from ..schema.snapshot import Facts, differences, snapshot
 from ..scripts import read_scripts, title
 from ..throwaway import database_alike, migrate
 from .creation import Creation, creation
-from .fill import reflect
-from .git import Git
 
 #: What these do is not in the schema that they leave, or cannot be told from it.
 CALLS = {

@@ -19,10 +19,10 @@ from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.engine.reflection import ObjectKind
 
 from ....config import PROJECT
+from ..git import Git
 from ..history import OWN_TABLES
 from ..schema import definitions
 from .changes import is_wider
-from .git import Git
 
 #: The columns that the code's models name, by their table.
 Models = Mapping[str, list[str]]

@@ -1,0 +1,91 @@
+"""What goes and what comes may be one thing with a new name: that is asked, and nothing is lost."""
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from ..apply.lab import Lab
+from .authoring import Write, on_sqlite, revision, run_tests_of_migrations, versions
+from .steps import KEY, columns
+
+pytestmark = pytest.mark.slow
+
+
+@on_sqlite
+def test_renamed_or_not(lab: Lab, write: Write) -> None:
+    with lab.fresh() as target:
+        write(columns(name="sa.String(50)", age="sa.Integer"))
+        revision(target, "create users")
+        write(columns(fullname="sa.String(50)", title="sa.String(50)"))
+        ended, _ = revision(target, "call it fullname")
+        assert ended.code != 0
+        assert "-x rename=users.name:fullname revision" in ended.output
+        assert "-x rename=users.name:title revision" in ended.output
+        assert "-x no-rename revision" in ended.output
+        for wrong in ("users.nome:fullname", "users.name:ful", "users.name", "users:people"):
+            ended, _ = revision(target, "call it fullname", f"rename={wrong}")
+            assert ended.code != 0
+            assert f"-x rename={wrong}" in ended.output
+            assert "Traceback" not in ended.output
+        # Of another type it is not asked about, but may be said.
+        ended, text = revision(
+            target, "call both", "rename=users.name:title", "rename=users.age:fullname"
+        )
+        assert ended.code == 0, ended.output
+        assert text.count("new_column_name") == 4
+        assert "type_=sa.String" in text
+        write(columns(other="sa.String(50)", title="sa.String(50)"))
+        _, text = revision(target, "begin with another", "no-rename")
+        assert '"users.fullname": ""' in text
+        assert target.db("check").code == 0
+
+
+@on_sqlite
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_a_terminal_is_asked(lab: Lab, write: Write, answer: str) -> None:
+    with lab.fresh() as target:
+        write({"people": "sa.Column('name', sa.String(50), primary_key=True)"})
+        revision(target, "create people")
+        before = versions(lab)
+        write({"persons": "sa.Column('name', sa.String(50), primary_key=True)"})
+        ours, theirs = pty.openpty()
+        os.write(ours, f"{answer}\n".encode())
+        package = lab.project.answers["package_name"]
+        code = f"from {package}.cli import main; main()"
+        arguments = ["db", "revision", "--autogenerate", "-m", "call them persons"]
+        ended = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=lab.project.path,
+            env={**os.environ, "DATABASE_URL": target.url, "PYTHONPATH": "src", "RELEASE": "1"},
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        os.close(ours)
+        os.close(theirs)
+        assert "Was people renamed to persons? [y/N]" in ended.stdout
+        [new] = versions(lab) - before
+        assert ("rename_table" in new.read_text()) is (answer == "y")
+
+
+def test_a_table_with_a_foreign_key(lab: Lab, write: Write) -> None:
+    """It keeps its one: none is added that differs from it in nothing but the name."""
+    columns_of_both = f"{KEY}, sa.Column('user_id', sa.ForeignKey('users.id'), index=True)"
+    with lab.fresh() as target:
+        write({"tags": columns_of_both})
+        revision(target, "create tags")
+        write({"labels": columns_of_both})
+        ended, text = revision(target, "call them labels", "rename=tags:labels")
+        assert "WARNING" not in ended.output
+        assert "foreign_key" not in text
+        assert target.db("check").code == 0
+        write({"labels": columns_of_both.replace("')", "', ondelete='CASCADE')", 1)})
+        ended, text = revision(target, "delete labels with their user")
+        assert "WARNING" not in ended.output
+        assert "foreign_key" in text
+        assert target.db("check").code == 0
+        run_tests_of_migrations(lab, target.url)
