@@ -154,6 +154,11 @@ def _creation(url: URL, reason: str) -> str:
     return f": {shlex.join(['createdb', *given, str(url.database)])}"
 
 
+def to_look_at(url: URL) -> URL:
+    """A look changes nothing on a server."""
+    return url
+
+
 def throw_away_url(url: URL, _: Path, name: str) -> URL:
     """Another database on the same server."""
     return url.set(database=f"{str(url.database)[:32]}_test_{name}")

@@ -193,13 +193,21 @@ def explain(error: DBAPIError, url: URL) -> str:
     )
 
 
+def to_look_at(url: URL) -> URL:
+    """A file that is not there yet is an empty database, and a look does not make it."""
+    file = Path(str(url.database))
+    if file.exists() or not file.parent.is_dir():
+        return url
+    return url.set(database=":memory:")
+
+
 def throw_away_url(url: URL, folder: Path, name: str) -> URL:
     """Another file."""
     return url.set(database=str(folder / f"{name}.db"))
 
 
 def create_database(url: URL) -> None:
-    """The first connection makes the file."""
+    Path(str(url.database)).touch()
 
 
 def drop_database(url: URL) -> None:

@@ -54,6 +54,23 @@ def test_from_behind_to_current(two: Lab) -> None:
         status(target, "behind")
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_to_look_makes_no_file(two: Lab) -> None:
+    """DATABASE_URL may be mistyped."""
+    with two.fresh() as target:
+        file = Path(target.url.removeprefix("sqlite:///"))
+        assert not file.exists()
+        found = status(target, "behind")
+        assert [each["revision"] for each in found["pending"]] == ["r1", "r2"]
+        assert f"{file} is not there yet" in found["text"]
+        for looks in (["current"], ["plan"], ["history"], ["status", "--drift"], ["check"]):
+            target.db(*looks)
+            target.alembic("current")
+        assert not file.exists()
+        target.upgrade()
+        assert file.exists()
+
+
 def test_edited_after_it_was_applied(two: Lab) -> None:
     with two.fresh() as target:
         target.upgrade()

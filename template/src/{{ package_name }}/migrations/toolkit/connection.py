@@ -10,7 +10,7 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from ...driver import create_migration_engine, explain, may_pass, reason
+from ...driver import create_migration_engine, explain, may_pass, reason, to_look_at
 
 logger = logging.getLogger(__name__)
 
@@ -21,12 +21,13 @@ LENGTH = 300
 
 
 @contextmanager
-def look(url: URL, *, wait: float = 0) -> Iterator[Connection]:
+def look(url: URL, *, wait: float = 0, may_change: bool = False) -> Iterator[Connection]:
     """A connection that waits for no lock, and until further notice only reads.
 
     What the database refuses becomes a sentence.
     """
-    with connect(create_migration_engine(url), wait=wait) as connection:
+    engine = create_migration_engine(url if may_change else to_look_at(url))
+    with connect(engine, wait=wait) as connection:
         try:
             yield connection.execution_options(read_only=True)
         except DBAPIError as error:

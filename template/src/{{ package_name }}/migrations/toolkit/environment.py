@@ -96,7 +96,7 @@ def _change(url: URL, options: Options, settings: Settings) -> None:
     """Look first, without a lock: often there is nothing to do."""
     recorder, patience = Recorder(), _patience(settings)
     wait, consent = given_seconds("wait", default=0), _consent(settings)
-    with _progress() as progress, look(url, wait=wait) as connection:
+    with _progress() as progress, look(url, wait=wait, may_change=True) as connection:
         without_tables = options | {"target_metadata": None}
         context.configure(connection=connection, **_with_ours(without_tables, recorder))
         plan = migrate.Plan(context.get_context(), progress, consent)

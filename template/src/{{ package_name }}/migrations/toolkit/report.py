@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row
 from sqlalchemy.exc import DBAPIError
 
 from ... import DISTRIBUTION
-from ...driver import reason
+from ...driver import reason, to_look_at
 from . import history
 from .config import migration_url, scratch_url
 from .connection import look
@@ -35,14 +35,16 @@ GOOD: set[State] = {"current", "ahead"}
 def status(config: Config, json: bool = False, drift: bool = False) -> None:
     """Compare the database with the migrations of this release."""
     script = read_scripts(config)
+    url = migration_url(config)
+    absent = None if to_look_at(url) == url else url.database
     try:
-        with look(migration_url(config)) as connection:
+        with look(url) as connection:
             found = find_status(connection, script, read_files=True)
             rows = history.last_of_each(connection)
             changed = _drift(config, connection, found) if drift else None
     except DBAPIError as error:
         raise CommandError(f"The database does not tell where it is: {reason(error)}.") from None
-    report = Report(found, script, rows, changed)
+    report = Report(found, script, rows, changed, absent)
     text = json_module.dumps(report.facts(), indent=2) if json else "\n".join(report.lines())
     config.print_stdout("%s", text)
     if changed or found.state not in GOOD:
@@ -69,8 +71,10 @@ class Report:
         script: ScriptDirectory,
         rows: dict[str, Row[Any]],
         drift: list[str] | None = None,
+        absent: str | None = None,
     ) -> None:
         self._found = found
+        self._absent = absent
         self._rows = rows
         from .team.adopt import to_adopt  # not needed to migrate
 
@@ -124,7 +128,8 @@ class Report:
     def lines(self) -> Iterator[str]:
         found = self._found
         yield f"{found.state}: {MEANINGS[found.state]}"
-        yield from _aligned("Database", self._titles(found.database) or ["base"])
+        nothing = ["base", *([f"{self._absent} is not there yet"] if self._absent else [])]
+        yield from _aligned("Database", self._titles(found.database) or nothing)
         yield from _aligned("Release", self._titles(found.code) or ["base"])
         yield from _aligned("Pending", self._titles(found.pending))
         yield from _aligned("Unknown", list(self._unknown()))
