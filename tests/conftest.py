@@ -1,6 +1,11 @@
 """The template's own tests: projects are rendered from a snapshot of the working tree and used."""
 
+import os
+
 import pytest
+
+# What projects run is compiled once, as on most machines.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Begun first, so that no process is left with one of them when the others have ended.
 LONGEST = {
