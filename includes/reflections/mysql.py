@@ -1,9 +1,23 @@
 """What SQLAlchemy's reflection takes otherwise than MySQL and MariaDB had it."""
 
 import re
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
-from sqlalchemy import JSON, Connection, Index, MetaData, Table, inspect, literal_column, text
+from sqlalchemy import (
+    JSON,
+    Connection,
+    Index,
+    Inspector,
+    MetaData,
+    Table,
+    event,
+    inspect,
+    literal_column,
+    text,
+)
+from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.types import TypeEngine
 
 from .snapshot import Thing
@@ -20,13 +34,28 @@ COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 COLLATION = "SELECT @@collation_database"
 
 
+@contextmanager
+def corrected() -> Iterator[None]:
+    """MariaDB's JSON is text with a CHECK."""
+    event.listen(Table, "column_reflect", _correct)
+    try:
+        yield
+    finally:
+        event.remove(Table, "column_reflect", _correct)
+
+
+def _correct(inspector: Inspector, table: Table, column: ReflectedColumn) -> None:
+    if not getattr(inspector.dialect, "is_mariadb", False):
+        return
+    if CHECKS not in inspector.info_cache:
+        connection = cast(Connection, inspector.bind)
+        inspector.info_cache[CHECKS] = set(map(tuple, connection.exec_driver_sql(CHECKS)))
+    if (table.name, f"json_valid(`{column['name']}`)") in inspector.info_cache[CHECKS]:
+        column["type"] = JSON()
+
+
 def complete(connection: Connection, metadata: MetaData) -> None:
-    """MariaDB's JSON is text with a CHECK; and MySQL has indexes on expressions."""
-    if getattr(connection.dialect, "is_mariadb", False):
-        for name, check in connection.exec_driver_sql(CHECKS):
-            for column in metadata.tables[name].columns if name in metadata.tables else ():
-                if check == f"json_valid(`{column.name}`)":
-                    column.type = JSON()
+    """MySQL has indexes on expressions."""
     for table in list(metadata.tables.values()):
         _complete_indexes(connection, table)
 
@@ -45,6 +74,10 @@ def _complete_indexes(connection: Connection, table: Table) -> None:
                 unique=index.unique,
             )
             Table(table.name, table.metadata, whole, extend_existing=True)
+
+
+def as_written(expression: str) -> str:
+    return expression
 
 
 def collated(kind: TypeEngine[Any]) -> TypeEngine[Any]:

@@ -1,6 +1,7 @@
 """What SQLAlchemy's reflection leaves out of PostgreSQL's tables."""
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Connection, MetaData, Table, text
@@ -32,27 +33,39 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE (n.nspname = current_schema() OR n.nspname = ANY(%s)) AND c.relkind IN ('r', 'p')
 """
 # How it tells `name IN ('a', 'b')`, and takes it otherwise when it is told so.
-IS_IN = re.compile(r"\(?(\w+)\)?::text = ANY \(\(?ARRAY\[(.*?)\]\)?::text\[\]\)")
+IS_IN = re.compile(
+    r"(?:\((?P<name>\w+)\)|(?P<bare>\w+))::text = ANY"
+    r" \((?:\(ARRAY\[(?P<values>.*?)\]\)|ARRAY\[(?P<bare_values>.*?)\])::text\[\]\)"
+)
+
+
+def corrected() -> AbstractContextManager[None]:
+    """No type is reflected as another one."""
+    return nullcontext()
 
 
 def complete(_: Connection, metadata: MetaData) -> None:
     for table in metadata.tables.values():
         for constraint in table.constraints:
             if isinstance(constraint, CheckConstraint):
-                constraint.sqltext = text(_as_written(str(constraint.sqltext)))
+                constraint.sqltext = text(as_written(str(constraint.sqltext)))
         for index in table.indexes:
             if (where := index.dialect_kwargs.get("postgresql_where")) is not None:
-                index.dialect_kwargs["postgresql_where"] = text(_as_written(str(where)))
+                index.dialect_kwargs["postgresql_where"] = text(as_written(str(where)))
         for column in table.columns:
             if isinstance(column.type, ENUM):
                 # Several tables may have it.
                 column.type.create_type = False
 
 
-def _as_written(expression: str) -> str:
-    return IS_IN.sub(
-        lambda found: f"{found[1]} IN ({found[2].replace('::character varying', '')})", expression
-    )
+def as_written(expression: str) -> str:
+    """By people: as the server tells it, it makes another one of it each time."""
+    return IS_IN.sub(_is_in, expression)
+
+
+def _is_in(found: re.Match[str]) -> str:
+    values = (found["values"] or found["bare_values"]).replace("::character varying", "")
+    return f"{found['name'] or found['bare']} IN ({values})"
 
 
 def collated(kind: TypeEngine[Any]) -> TypeEngine[Any]:

@@ -1,6 +1,7 @@
 """What SQLAlchemy's reflection leaves out of SQLite's tables."""
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from typing import Any
 
@@ -29,6 +30,11 @@ OPTIONS: dict[str, tuple[str, Any]] = {
 }
 
 
+def corrected() -> AbstractContextManager[None]:
+    """No type is reflected as another one."""
+    return nullcontext()
+
+
 def complete(connection: Connection, metadata: MetaData) -> None:
     """Give columns their collations, and tables their indexes on expressions."""
     for table in list(metadata.tables.values()):
@@ -46,6 +52,10 @@ def complete(connection: Connection, metadata: MetaData) -> None:
                     sqlite_where=found["where"] and literal_column(found["where"]),
                 )
                 Table(table.name, metadata, index, extend_existing=True)
+
+
+def as_written(expression: str) -> str:
+    return expression
 
 
 def collated(kind: TypeEngine[Any]) -> TypeEngine[Any]:

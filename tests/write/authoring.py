@@ -1,9 +1,11 @@
 """What somebody does who writes migrations for a project: change its models, and ask for a file."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=Tru
 Write = Callable[[Mapping[str, str]], None]
 
 HEADER = "import sqlalchemy as sa\nimport sqlalchemy.dialects.postgresql\n\nfrom ..database import Base\n"
+HISTORY = Path(__file__).with_name("history.py")
 TESTS = ["-m", "pytest", "-p", "no:cacheprovider", "tests/test_migrations.py"]
 
 
@@ -57,3 +60,18 @@ def run_tests_of_migrations(lab: Lab, url: str) -> None:
     names = "rows_survive or models_equal or head or says or does"
     ended = run_python(Target(lab, url), *TESTS, "-k", names)
     assert ended.returncode == 0, ended.stdout
+
+
+@dataclass(frozen=True)
+class Made:
+    """What `history.py` says of each step, and of the ways back."""
+
+    answers: list[dict[str, str]]
+    ways_back: list[str]
+
+
+def run_history(target: Target, orders: list[dict[str, Any]]) -> Made:
+    package = str(target.lab.project.answers["package_name"])
+    ended = run_python(target, str(HISTORY), package, input=json.dumps(orders))
+    assert ended.returncode == 0, ended.stderr
+    return Made(**json.loads(ended.stdout.splitlines()[-1]))

@@ -1,5 +1,7 @@
 """Runs in a project: a migration for each step of models that standard input gives, and `check`.
 
+At the end all are run and undone, one after the other.
+
 In one process, since most of a command's time goes into its beginning.
 """
 
@@ -14,12 +16,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 PACKAGE = sys.argv[1]
-config, database, features = (
-    import_module(f"{PACKAGE}.{name}")
-    for name in ("migrations.toolkit.config", "database", "features")
+database, features = (import_module(f"{PACKAGE}.{name}") for name in ("database", "features"))
+config, connection, throwaway, snapshot = (
+    import_module(f"{PACKAGE}.migrations.toolkit.{name}")
+    for name in ("config", "connection", "throwaway", "schema.snapshot")
 )
 
 
@@ -29,15 +33,37 @@ def main() -> None:
     answers = []
     for step in json.load(sys.stdin):
         vars(features)["load_models"] = lambda text=step["models"]: _tables(text)
-        x = [f"rename={step['rename']}"] if step["rename"] else []
         with redirect_stdout(said):
-            error = _run(command.revision, x, step["message"], autogenerate=True)
+            error = _run(command.revision, step["x"], step["message"], autogenerate=True)
         with redirect_stdout(io.StringIO()):
             found = _run(command.check, []) if step["check"] else ""
         answers.append({"said": said.getvalue(), "error": error, "check": found})
         said.seek(0)
         said.truncate()
-    print(json.dumps(answers))
+    print(json.dumps({"answers": answers, "ways_back": _ways_back()}))
+
+
+def _ways_back() -> list[str]:
+    """What is another one after a migration was undone than before it was run."""
+    options = config.alembic_config()
+    script = ScriptDirectory.from_config(options)
+    revisions = [each.revision for each in script.walk_revisions()][::-1]
+    with throwaway.throw_away_database(config.scratch_url(options)) as url:
+        elsewhere, before, found = config.alembic_config(url), [_snapshot(url)], []
+        for revision in revisions:
+            command.upgrade(elsewhere, revision)
+            before.append(_snapshot(url))
+        for revision in reversed(revisions):
+            command.downgrade(elsewhere, "-1")
+            before.pop()
+            lines = snapshot.differences(_snapshot(url), before[-1])
+            found += [f"{script.get_revision(revision).doc}: {line}" for line in lines]
+    return found
+
+
+def _snapshot(url: Any) -> Any:
+    with connection.look(url) as looking:
+        return snapshot.snapshot(looking)
 
 
 def _run(function: Any, x: list[str], *arguments: str, **options: Any) -> str:

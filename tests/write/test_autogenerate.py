@@ -1,32 +1,29 @@
 """Migrations that are written from a change of the models: complete, and nothing lost unsaid."""
 
-import json
 import os
 import pty
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
 from ..apply.lab import ON_SERVERS, Lab, Target, restricted
 from ..apply.models import MODELS
 from .authoring import (
+    Made,
     Write,
     on_postgresql,
     on_sqlite,
     revision,
-    run_python,
+    run_history,
     run_tests_of_migrations,
     versions,
 )
 from .steps import COLLATIONS, STEPS, Step, columns, tables
 
 pytestmark = pytest.mark.slow
-
-HISTORY = Path(__file__).with_name("history.py")
 
 
 @pytest.mark.usefixtures("unformatted")
@@ -39,9 +36,9 @@ def test_a_long_history(lab: Lab, write: Write) -> None:
     steps = [step for step in STEPS if lab.database in step.databases]
     with lab.fresh() as target:
         target.execute("CREATE TABLE leftover (id INTEGER)")
-        answers = _make(target, steps)
+        made = _make(target, steps)
         texts = {path.stem.partition("_")[2].partition("_")[2]: path for path in versions(lab)}
-        for step, answer in zip(steps, answers, strict=True):
+        for step, answer in zip(steps, made.answers, strict=True):
             assert answer["error"] == "", step
             assert answer["check"] == "", step
             assert step.said in answer["said"], step
@@ -53,28 +50,26 @@ def test_a_long_history(lab: Lab, write: Write) -> None:
             assert written.replace('"', "'") in text.replace('"', "'"), text
             assert ("loses = {" in text) is bool(step.said), text
             path.write_text(text.replace('": ""', '": "meant"'))
+        # Values that a type has got stay in it.
+        assert [line for line in made.ways_back if " type mood " not in line] == []
         assert target.tables() == {"leftover"}
         write(_parts(lab, steps))
         run_tests_of_migrations(lab, target.url)
 
 
-def _make(target: Target, steps: list[Step]) -> list[dict[str, str]]:
+def _make(target: Target, steps: list[Step]) -> Made:
     halves = {"mysql": 0, "mariadb": 1}
     orders = [
         {
             "models": tables(_parts(target.lab, steps[: number + 1])),
             "message": step.message,
-            "rename": step.rename,
+            "x": [f"rename={step.rename}"] if step.rename else [],
             # MySQL and MariaDB have the same code, and take long to make tables: each has its half.
             "check": target.lab.database not in halves or number % 2 == halves[target.lab.database],
         }
         for number, step in enumerate(steps)
     ]
-    package = str(target.lab.project.answers["package_name"])
-    ended = run_python(target, str(HISTORY), package, input=json.dumps(orders))
-    assert ended.returncode == 0, ended.stderr
-    answers: list[dict[str, str]] = json.loads(ended.stdout.splitlines()[-1])
-    return answers
+    return run_history(target, orders)
 
 
 def test_what_alembic_misses(lab: Lab, write: Write) -> None:

@@ -1,5 +1,6 @@
 """What Alembic compares, and how it writes down what it found."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from alembic.autogenerate.api import AutogenContext
@@ -8,6 +9,7 @@ from alembic.operations.ops import (
     AlterColumnOp,
     DropIndexOp,
     DropTableOp,
+    MigrateOperation,
     MigrationScript,
     ModifyTableOps,
 )
@@ -39,15 +41,17 @@ def render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[
 
 
 def drop_tables_whole(_: MigrationContext, __: Any, directives: list[MigrationScript]) -> None:
-    """A table takes its indexes along. Alone, MySQL keeps one that a foreign key needs."""
     for script in directives:
         for container in (*script.upgrade_ops_list, *script.downgrade_ops_list):
-            gone = {
-                (op.schema, op.table_name) for op in container.ops if isinstance(op, DropTableOp)
-            }
-            for op in container.ops:
-                if isinstance(op, ModifyTableOps) and (op.schema, op.table_name) in gone:
-                    op.ops = [part for part in op.ops if not isinstance(part, DropIndexOp)]
+            leave_out_indexes_of_dropped_tables(container.ops)
+
+
+def leave_out_indexes_of_dropped_tables(operations: Sequence[MigrateOperation]) -> None:
+    """A table takes them along. Alone, MySQL keeps one that a foreign key needs."""
+    gone = {(each.schema, each.table_name) for each in operations if isinstance(each, DropTableOp)}
+    for each in operations:
+        if isinstance(each, ModifyTableOps) and (each.schema, each.table_name) in gone:
+            each.ops = [part for part in each.ops if not isinstance(part, DropIndexOp)]
 
 
 def leave_computed_alone(

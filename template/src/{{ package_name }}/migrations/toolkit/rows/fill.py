@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic.util import CommandError
-from sqlalchemy.exc import DBAPIError, SAWarning
+from sqlalchemy.exc import CircularDependencyError, DBAPIError, SAWarning
+from sqlalchemy.schema import sort_tables_and_constraints
 
 from ..history import OWN_TABLES
 from ..schema import reflections
@@ -41,7 +42,7 @@ class Filler:
         """Those that have got rows."""
         before, self._shapes = self._shapes, reflections.shapes(self._connection)
         changed = [name for name, shape in self._shapes.items() if before.get(name) != shape]
-        tables = reflect(self._connection, only=changed).sorted_tables if changed else []
+        tables = in_order(reflect(self._connection, only=changed)) if changed else []
         filled = [table for table in tables if table.fullname in changed]
         for table in filled:
             self._add_rows(table)
@@ -137,7 +138,7 @@ def reflect(
     metadata = sa.MetaData()
     if each_column:
         sa.event.listen(metadata, "column_reflect", each_column)
-    with warnings.catch_warnings(category=SAWarning, action="ignore"):
+    with reflections.corrected(), warnings.catch_warnings(category=SAWarning, action="ignore"):
         for schema in (None, *other_schemas(connection)):
             names = [
                 name
@@ -146,6 +147,22 @@ def reflect(
             ]
             metadata.reflect(connection, schema, only=names)
     return metadata
+
+
+def in_order(metadata: sa.MetaData) -> list[sa.Table]:
+    """Each after those that it refers to. In a circle, one that may refer to none comes first."""
+    sort: Any = sort_tables_and_constraints
+    tables = metadata.tables.values()
+    try:
+        found = sort(tables, filter_fn=_may_wait)
+    except CircularDependencyError:
+        found = sort(tables)
+    return [table for table, _ in found if table is not None]
+
+
+def _may_wait(constraint: sa.ForeignKeyConstraint) -> bool | None:
+    """SQLAlchemy's words: None if need be, False never."""
+    return None if any(column.nullable for column in constraint.columns) else False
 
 
 def names_of_tables(connection: sa.Connection, schema: str | None) -> list[str]:

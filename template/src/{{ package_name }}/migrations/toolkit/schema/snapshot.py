@@ -37,7 +37,8 @@ def snapshot(connection: sa.Connection, schemas: Iterable[str] | None = None) ->
     """What makes up the connection's default schema, and others: all that its user has, or these."""
     found = dict(_in_schema(connection, None))
     for schema in other_schemas(connection) if schemas is None else schemas:
-        found |= _in_schema(connection, schema)
+        if schema != connection.dialect.default_schema_name:
+            found |= _in_schema(connection, schema)
     return found
 
 

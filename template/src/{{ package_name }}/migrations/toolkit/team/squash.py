@@ -25,7 +25,7 @@ from ..connection import look
 from ..git import Git
 from ..history import digest
 from ..refusal import RefusedError
-from ..rows.fill import reflect
+from ..rows.fill import in_order, reflect
 from ..schema.snapshot import Facts, differences, snapshot
 from ..scripts import read_scripts, title
 from ..throwaway import database_alike, migrate
@@ -180,7 +180,7 @@ def _try(url: URL, folder: Path, target: Script) -> Facts:
 
 
 def _refuse_rows(connection: Connection) -> None:
-    tables = reflect(connection).sorted_tables
+    tables = in_order(reflect(connection))
     full = [
         table.name
         for table in tables

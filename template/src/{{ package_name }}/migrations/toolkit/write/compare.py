@@ -62,7 +62,7 @@ def made_from_models(scratch: URL, tables: Sequence[MetaData], migrated: Connect
                 for schema in named:
                     connection.execute(CreateSchema(schema, if_not_exists=True))
                 for each in tables:
-                    here = [table for table in each.sorted_tables if table.schema in {None, *named}]
+                    here = [t for t in each.tables.values() if t.schema in {None, *named}]
                     each.create_all(connection, tables=here)
             except DBAPIError as error:
                 logger.warning(
@@ -120,9 +120,13 @@ def _plain(default: re.Match[str]) -> str:
 
 
 def with_kept_names(wanted: Facts, found: Facts) -> Facts:
-    """A foreign key keeps its name when its table gets another one, and no model has to know it."""
+    """A foreign key keeps its name, and an index its, when what they are of gets another one.
+
+    No model has to know it.
+    """
+    keys = {(thing.table, thing.name) for thing in wanted if thing.kind == "foreign key"}
     pairs = named_otherwise(found, wanted)
-    kept = {new: old for old, new in pairs if new.kind == "foreign key"}
+    kept = {new: old for old, new in pairs if (new.table, new.name) in keys}
     return {kept.get(thing, thing): text for thing, text in wanted.items()}
 
 

@@ -1,6 +1,7 @@
 """What Alembic does not write of a difference, written where it is simple."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
@@ -10,6 +11,7 @@ from alembic.operations.ops import (
     AlterColumnOp,
     CreateCheckConstraintOp,
     CreateIndexOp,
+    CreateTableOp,
     DropColumnOp,
     DropConstraintOp,
     DropIndexOp,
@@ -32,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.naming import conv
 
 from ..schema import reflections
-from ..schema.snapshot import Thing
+from ..schema.snapshot import Thing, qualified
 from .parts import Part, in_table
 
 EXPRESSION = re.compile(r"GENERATED ALWAYS AS \((.*)\)[^)]*$")
@@ -65,6 +67,22 @@ class Completion:
             case "check" | "unique constraint" | "foreign key":
                 return _constraint(new, _named(old, thing.name), _named(new, thing.name))
         return None
+
+    def restore(self, operations: Sequence[MigrateOperation]) -> None:
+        """What was taken away comes back as the database has it now, and not as Alembic sees it."""
+        for each in operations:
+            if isinstance(each, CreateTableOp):
+                each.kw |= reflections.options(self._connection, each.to_table())
+                for item in each.columns:
+                    if isinstance(item, CheckConstraint):
+                        item.sqltext = text(reflections.as_written(str(item.sqltext)))
+            elif isinstance(each, ModifyTableOps):
+                for change in each.ops:
+                    if isinstance(change, AddColumnOp):
+                        table = self._reflect(qualified(each.table_name, each.schema))
+                        change.column = table.columns[change.column.name]
+                    elif isinstance(change, CreateCheckConstraintOp):
+                        change.condition = reflections.as_written(str(change.condition))
 
     def _exclusion(self, thing: Thing, found: str | None, wanted: str) -> Part:
         """SQLAlchemy reflects none, and PostgreSQL tells all of it."""

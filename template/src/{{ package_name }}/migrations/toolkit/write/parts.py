@@ -8,7 +8,15 @@ from functools import partial
 from typing import cast
 
 from alembic.operations import Operations
-from alembic.operations.ops import MigrateOperation, MigrationScript, ModifyTableOps, UpgradeOps
+from alembic.operations.ops import (
+    AddColumnOp,
+    DropConstraintOp,
+    DropTableOp,
+    MigrateOperation,
+    MigrationScript,
+    ModifyTableOps,
+    UpgradeOps,
+)
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Connection, DefaultClause, Table
@@ -27,6 +35,19 @@ class Part:
 
 def reversible(operations: UpgradeOps) -> Part:
     return Part(operations.ops, operations.reverse().ops)
+
+
+def put_references_first(operations: UpgradeOps) -> None:
+    """They go before the table that they are to, and before the index that they need."""
+    operations.ops.sort(key=lambda each: isinstance(each, DropTableOp))
+    for each in operations.ops:
+        if isinstance(each, ModifyTableOps):
+            each.ops.sort(key=_drops_no_reference)
+
+
+def _drops_no_reference(change: MigrateOperation) -> bool:
+    is_reference = getattr(change, "constraint_type", None) == "foreignkey"
+    return not (isinstance(change, DropConstraintOp) and is_reference)
 
 
 def in_table(table: Table, *operations: MigrateOperation) -> Part:
@@ -60,7 +81,8 @@ class Trial:
             elif self._is_batch:
                 yield partial(self._run_batch, each)
             else:
-                yield from (partial(self._operations.invoke, change) for change in each.ops)
+                for change in each.ops:
+                    yield partial(self._operations.invoke, _as_rendered(change))
 
     def _run_batch(self, table: ModifyTableOps) -> None:
         with self._operations.batch_alter_table(table.table_name) as batch:
@@ -80,10 +102,14 @@ class Trial:
 
 
 def _as_rendered(change: MigrateOperation) -> MigrateOperation:
-    """A batch operation of Alembic 1.20.1 does not take the default that its comparison gives."""
-    default = getattr(change, "modify_server_default", None)
-    if not isinstance(default, DefaultClause):
-        return change
+    """What a file says of it, which is less than its objects say."""
     rendered = copy(change)
-    vars(rendered)["modify_server_default"] = default.arg
+    if isinstance(rendered, AddColumnOp):
+        # Its index and its constraint are operations of their own.
+        rendered.column = rendered.column._copy()
+        rendered.column.index = rendered.column.unique = None
+    default = getattr(rendered, "modify_server_default", None)
+    if isinstance(default, DefaultClause):
+        # A batch operation of Alembic 1.20.1 does not take the one that its comparison gives.
+        vars(rendered)["modify_server_default"] = default.arg
     return rendered
