@@ -15,14 +15,13 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import httpx2
 import pytest
-from copier._main import Worker
 from plumbum import local
 from pytest_copie.plugin import Copie, Result
 
+from .quick_copier import quick
 from .servers import free_port
 from .shared import once, shared_folder
 from .template import ROOT, SNAPSHOT, take_snapshot
@@ -163,9 +162,7 @@ class Renderer:
         return replace(shared, path=target)
 
     def _render(self, folder: Path, answers: Answers, tag: str) -> None:
-        # Copier asks git about every file, which takes longer than the rendering.
-        quick = patch.object(Worker, "_sync_git_index_executable_bit", lambda *_: None)
-        with quick, redirect_stderr(io.StringIO()):
+        with redirect_stderr(io.StringIO()):
             result: Result = self._copie.copy(dict(answers), self.template, tag)
         if result.exception is not None:
             raise result.exception
@@ -191,7 +188,7 @@ def _isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         "COPIER_CACHE_DIR": str(home / "cache"),
     }
     # Copier runs git through plumbum, which has taken a copy of the environment.
-    with pytest.MonkeyPatch.context() as patches, local.env(**variables):
+    with quick(), pytest.MonkeyPatch.context() as patches, local.env(**variables):
         for name, value in variables.items():
             patches.setenv(name, value)
         yield

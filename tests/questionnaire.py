@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
 import copier
 import pytest
@@ -46,9 +45,7 @@ class Questionnaire:
 
     def copy(self, target: Path, **answers: Any) -> Path:
         """Render the files that show free text, as `copier copy` does."""
-        # Copier asks git about every file, which takes longer than the rendering.
-        with patch.object(Worker, "_sync_git_index_executable_bit", lambda *_: None):
-            copier.run_copy(str(self._template), target, data=answers, defaults=True, quiet=True)
+        copier.run_copy(str(self._template), target, data=answers, defaults=True, quiet=True)
         return target
 
     def refusal(self, target: Path, **answers: Any) -> str:

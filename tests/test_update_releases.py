@@ -3,12 +3,10 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from unittest.mock import patch
 
 import copier
 import pytest
 import yaml
-from copier._main import Worker
 from pathspec import GitIgnoreSpec
 
 from .databases import execute, query
@@ -24,9 +22,7 @@ AUDIT = "3f6b0c9d71e8"
 @pytest.fixture
 def past(renderer: Renderer, tmp_path: Path, database: str, database_url: str) -> Iterator[Past]:
     past = Past(renderer, tmp_path, database_url, database)
-    # Copier asks git about every file, which takes longer than the update.
-    with patch.object(Worker, "_sync_git_index_executable_bit", lambda *_: None):
-        yield past
+    yield past
     for owner in past.owners:
         owner.end()
 
