@@ -31,7 +31,7 @@ from ..schema.definitions import other_schemas
 from ..schema.omissions import without_warnings
 from ..schema.snapshot import Facts, Thing, differences
 from ..throwaway import explained, throw_away_database
-from . import casts, cycles, enums, indexes, message, render, risks, schemas
+from . import casts, cycles, defaults, enums, indexes, message, render, risks, schemas
 from .compare import Judge, facts, made_from_models, with_kept_names, without_false_ones
 from .completion import Completion, without_doubled_checks
 from .parts import Part, Trial, put_references_first, put_together, reversible
@@ -176,6 +176,7 @@ class Writing(Comparison):
         main = self._main(ctx, before)
         for part in (main.up, main.down):
             casts.add(part, self.context)
+            defaults.leave_null(part, self.context)
         beginning = (made, first, named, main)
         self._refused = [reason for part in beginning for reason in self._trial.run(part)]
         self._refused += self._trial.run(last)
