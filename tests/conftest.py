@@ -11,6 +11,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 LONGEST = {
     "test_the_page",
     "test_a_long_history",
+    "test_changes",
+    "test_a_second_schema",
     "test_its_own_tests_pass",
     "test_fuzz",
     "test_a_feature_is_added",

@@ -5,6 +5,7 @@ At the end all are run and undone, one after the other.
 In one process, since most of a command's time goes into its beginning.
 """
 
+import gc
 import io
 import json
 import logging
@@ -28,6 +29,7 @@ config, connection, throwaway, snapshot = (
 
 
 def main() -> None:
+    gc.disable()  # It takes a fifth of the time, and nothing here lives long.
     said = io.StringIO()
     logging.getLogger(PACKAGE).addHandler(logging.StreamHandler(said))
     answers = []
