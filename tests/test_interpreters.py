@@ -19,8 +19,6 @@ VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_own_suite_on_each_python(render: Render, version: str) -> None:
-    if version == "{}.{}".format(*sys.version_info):
-        pytest.skip(f"{version} runs these tests, and in test_project.py this suite")
     project = render().install(python=interpreter(version))
     assert project.run("python", "--version").stdout.startswith(f"Python {version}.")
     project.run("python", "-m", "pytest")

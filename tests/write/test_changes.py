@@ -101,7 +101,7 @@ def test_changes(lab: Lab, write: Write) -> None:
     """Each is complete at once, and nothing of it is refused."""
     write({})
     orders = [
-        {"models": _models(tables), "message": message, "x": x, "check": message == change.name}
+        {"models": _models(tables), "message": message, "x": x, "check": True}
         for change in CHANGES
         for tables, message, x in (
             (change.before, f"begin to {change.name}", ["no-rename"]),
