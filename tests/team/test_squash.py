@@ -10,7 +10,8 @@ import pytest
 from ..apply.lab import Lab, Target
 from ..migrations import Migrations
 from ..projects import Project
-from .test_team import on_sqlite, refuses, succeed
+from .endings import refuses, succeed
+from .test_team import on_sqlite
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,8 @@ from py_compile import PycInvalidationMode
 import pytest
 
 from ..apply.lab import Lab, write_migration
-from ..apply.launcher import Ended
 from ..projects import Project
+from .endings import refuses, succeed
 
 pytestmark = pytest.mark.slow
 
@@ -361,88 +361,3 @@ def test_a_database_that_was_migrated_on_another_branch(branches: Branches) -> N
         (versions(branches.lab) / "r4.py").unlink()
         branches.commit("not r4")
         assert "its file is r4.py in commit " in target.db("upgrade").output
-
-
-OTHERS = {
-    "sqlite": ["CREATE TRIGGER t AFTER INSERT ON users BEGIN DELETE FROM orders; END"],
-    "postgresql": [
-        "CREATE TYPE mood AS ENUM ('happy')",
-        "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
-        "CREATE MATERIALIZED VIEW m AS SELECT 1 AS n",
-        "CREATE SEQUENCE numbers",
-        'CREATE SCHEMA "Billing%"',
-        'CREATE TABLE "Billing%".invoices (id integer REFERENCES users)',
-    ],
-    "mysql": ["CREATE PROCEDURE p() SELECT 1"],
-    "mariadb": ["CREATE PROCEDURE p() SELECT 1", "CREATE SEQUENCE numbers"],
-}
-
-
-def test_reset(lab: Lab, database: str) -> None:
-    lab.write("r1", CREATE)
-    with lab.fresh() as target:
-        target.upgrade()
-        for statement in (
-            "CREATE TABLE orders (id INTEGER PRIMARY KEY, other INTEGER REFERENCES orders (id))",
-            "CREATE TABLE `50%` (id INTEGER)"
-            if database != "postgresql"
-            else 'CREATE TABLE "%" ()',
-            "CREATE VIEW v AS SELECT * FROM users",
-            *OTHERS[database],
-            "INSERT INTO orders VALUES (1, 1)",
-            "UPDATE alembic_version SET version_num = 'unknown'",
-        ):
-            target.execute(statement)
-        before = target.tables()
-        schemas = ", and the schemas Billing%" if database == "postgresql" else ""
-        deletes = f"This deletes 3 tables in {target.name}{schemas}, with all rows. Nothing"
-        if database == "sqlite":
-            deletes = "This deletes 3 tables in "
-        refuses(target.db("reset"), deletes, "my-service db reset --yes")
-        refuses(target.db("reset", "--yes", ENVIRONMENT="production"), "is for development")
-        refuses(target.db("reset", DATABASE_URL="nonsense"), "DATABASE_URL", code=2)
-        refuses(target.db("merge", "r1", "nowhere"), "'nowhere'", code=2)
-        assert target.tables() == before
-        for _ in range(2):
-            succeed(target.db("reset", "--yes"))
-            assert target.tables() - {"alembic_journal"} == {
-                "users",
-                "alembic_version",
-                "alembic_history",
-            }
-            assert '"state": "current"' in succeed(target.db("status", "--json"))
-        refuses(target.db("reset"), "This deletes 1 table in ")
-        for statement in ("CREATE VIEW v AS SELECT * FROM users", *OTHERS[database]):
-            target.execute(statement)
-
-
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_reset_of_two_schemas(lab: Lab) -> None:
-    """What an administrator has made stays."""
-    lab.write(
-        "r1",
-        """
-        op.execute("CREATE SCHEMA billing")
-        op.create_table("invoices", sa.Column("id", sa.Integer), schema="billing")
-        """,
-    )
-    with lab.fresh() as target:
-        target.execute("CREATE SCHEMA extensions")
-        target.execute("CREATE EXTENSION citext SCHEMA extensions")
-        target.upgrade()
-        target.execute("INSERT INTO billing.invoices VALUES (1)")
-        succeed(target.db("reset", "--yes"))
-        assert target.query("SELECT id FROM billing.invoices") == []
-        assert target.query("SELECT 'a'::extensions.citext::text") == [("a",)]
-
-
-def refuses(ended: Ended, *parts: str, code: int = 1) -> None:
-    """2: it could not look."""
-    assert ended.code == code, ended.output
-    assert all(part in ended.output for part in parts), ended.output
-    assert ended.output.count("\n") == 1
-
-
-def succeed(ended: Ended) -> str:
-    assert ended.code == 0, ended.output
-    return ended.output
