@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Connection, MetaData, Table, text
 from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.types import TypeEngine
 
-from .definitions import other_schemas
+from .definitions import SCHEMAS
 from .snapshot import Thing
 
 TYPES = """
@@ -21,7 +21,7 @@ WHERE y.typnamespace = current_schema()::regnamespace AND y.typtype = 'e'
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = y.oid AND d.deptype = 'e')
 ORDER BY 1
 """
-SHAPES = """
+SHAPES = f"""
 SELECT CASE WHEN n.nspname = current_schema() THEN '' ELSE n.nspname || '.' END || c.relname, concat_ws(' ',
     (SELECT string_agg(concat_ws(' ', a.attname, a.atttypid, a.atttypmod, a.attnotnull), ' '
         ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0),
@@ -30,7 +30,7 @@ SELECT CASE WHEN n.nspname = current_schema() THEN '' ELSE n.nspname || '.' END 
     (SELECT string_agg(pg_get_indexdef(i.indexrelid), ' ' ORDER BY i.indexrelid)
         FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE (n.nspname = current_schema() OR n.nspname = ANY(%s)) AND c.relkind IN ('r', 'p')
+WHERE (n.nspname = current_schema() OR n.nspname IN ({SCHEMAS})) AND c.relkind IN ('r', 'p')
 """
 # How it tells `name IN ('a', 'b')`, and takes it otherwise when it is told so.
 IS_IN = re.compile(
@@ -85,8 +85,7 @@ def types(connection: Connection) -> dict[str, str]:
 
 def shapes(connection: Connection) -> dict[str, str]:
     """What rows have to fit, by the names of the tables."""
-    found = connection.exec_driver_sql(SHAPES, (other_schemas(connection),))
-    return {name: str(shape) for name, shape in found}
+    return {name: str(shape) for name, shape in connection.exec_driver_sql(SHAPES)}
 
 
 def advice(thing: Thing, wanted: str) -> str:
