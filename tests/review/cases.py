@@ -308,6 +308,14 @@ CASES = {
         op.execute("ALTER TABLE parted DETACH PARTITION part2")  # -> detach-partition
         """,
     ),
+    "lock a table": (
+        "P",
+        """
+        op.execute("LOCK TABLE {t} IN SHARE UPDATE EXCLUSIVE MODE")
+        op.execute("LOCK {t} IN SHARE MODE NOWAIT")  # -> lock-table
+        op.execute("LOCK TABLE ONLY {t}")  # -> lock-table
+        """,
+    ),
     "column that is computed": (
         "P",
         """

@@ -58,14 +58,11 @@ def test_a_long_history(lab: Lab, write: Write) -> None:
 
 
 def _make(target: Target, steps: list[Step]) -> Made:
-    halves = {"mysql": 0, "mariadb": 1}
     orders = [
         {
             "models": tables(_parts(target.lab, steps[: number + 1])),
             "message": step.message,
             "x": [f"rename={step.rename}"] if step.rename else [],
-            # MySQL and MariaDB have the same code, and take long to make tables: each has its half.
-            "check": target.lab.database not in halves or number % 2 == halves[target.lab.database],
         }
         for number, step in enumerate(steps)
     ]

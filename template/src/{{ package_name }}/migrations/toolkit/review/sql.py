@@ -18,6 +18,8 @@ NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|[\w$]+)'
 TABLE = rf"(?:IF EXISTS )?(?:ONLY )?(?:{NAME}\.)?(?P<table>{NAME})"
 INDEX = rf"INDEX (?!CONCURRENTLY)(?:IF NOT EXISTS )?(?:{NAME} )?ON {TABLE}"
 CHANGED = rf"(?:WITH .*\) ?)?(?:UPDATE|DELETE FROM|MERGE INTO) (?!.*\bWHERE CURRENT OF\b){TABLE}"
+# Modes that keep nobody from writing.
+LET_WRITE = "IN (?:ACCESS SHARE|ROW SHARE|ROW EXCLUSIVE|SHARE UPDATE EXCLUSIVE)"
 
 STATEMENTS = {
     rf"DROP TABLE {TABLE}": "drop-table",
@@ -31,6 +33,7 @@ STATEMENTS = {
     r"DROP INDEX (?!CONCURRENTLY)": "drop-index-not-concurrent",
     r"REINDEX\b(?!.*\bCONCURRENTLY\b)": "reindex-not-concurrent",
     rf"(?:CLUSTER|VACUUM (?:\(.*\bFULL\b.*\)|FULL)) (?:VERBOSE )?{TABLE}": "rewrites-table",
+    rf"LOCK (?:TABLE )?(?!.*\b{LET_WRITE} MODE\b){TABLE}": "lock-table",
     CHANGED: "unbatched-update",
 }
 ALTER = re.compile(rf"ALTER TABLE {TABLE} (?P<actions>.*)", re.I)

@@ -1,8 +1,6 @@
 """From one type to another: what keeps every value, and what must be converted."""
 
 from collections.abc import Mapping, Sequence
-from copy import copy
-from typing import Any
 
 from alembic.operations.ops import AlterColumnOp, MigrateOperation, ModifyTableOps
 from alembic.runtime.migration import MigrationContext
@@ -22,20 +20,6 @@ def can_cast(change: AlterColumnOp) -> bool:
     if isinstance(change.modify_type, types.Enum):
         return isinstance(change.existing_type, types.Enum)
     return new in {old, types.String} | WAYS.get(old or types.NullType, set())
-
-
-def leave_out_checks(operations: Sequence[MigrateOperation]) -> None:
-    """Alembic would add one, under the name of the one that is there: it is a change of its own."""
-    for each in operations:
-        if isinstance(each, ModifyTableOps):
-            for change in each.ops:
-                if isinstance(change, AlterColumnOp) and _has_check(change.modify_type):
-                    change.modify_type = copy(change.modify_type)
-                    vars(change.modify_type)["create_constraint"] = False
-
-
-def _has_check(kind: types.TypeEngine[Any] | None) -> bool:
-    return isinstance(kind, types.Enum | types.Boolean) and kind.create_constraint
 
 
 def add(operations: Sequence[MigrateOperation], context: MigrationContext) -> None:

@@ -18,7 +18,17 @@ from alembic.operations.ops import (
     ModifyTableOps,
 )
 from alembic.runtime.environment import NameFilterParentNames, NameFilterType
-from sqlalchemy import URL, Column, Connection, Constraint, Identity, Index, MetaData, Table
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Constraint,
+    Identity,
+    Index,
+    MetaData,
+    Table,
+    inspect,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema, SchemaItem
 
@@ -148,6 +158,24 @@ class Judge:
             and self._is_compared(thing)
         )
 
+    def unseen(self, found: Facts, wanted: Facts) -> list[Thing]:
+        """What has to go, and SQLAlchemy does not reflect, so that Alembic does not drop it."""
+        tables = _tables(wanted)
+        return sorted(
+            thing
+            for thing in found
+            if found[thing] != wanted.get(thing) and thing.table in tables
+            if self._is_unseen(thing) and self._is_compared(thing)
+        )
+
+    def _is_unseen(self, thing: Thing) -> bool:
+        """An exclusion, and on SQLite an index on an expression."""
+        connection = self._context.connection
+        if thing.kind == "index" and connection is not None and connection.dialect.name == "sqlite":
+            seen = inspect(connection).get_indexes(thing.table)
+            return thing.name not in {index["name"] for index in seen}
+        return thing.kind == "exclusion"
+
     def _is_compared(self, thing: Thing) -> bool:
         """By `include_name` and `include_object` of env.py."""
         name = thing.table or thing.name
@@ -156,17 +184,19 @@ class Judge:
         table = self._tables.get(name)
         if table is None or not self._is_included(table, table.name, "table", table):
             return False
-        item = _item(table, thing)
         kind = FILTERED.get(thing.kind)
-        return item is None or not kind or self._is_included(item, thing.name, kind, table)
+        return not kind or self._is_included(_item(table, thing), thing.name, kind, table)
 
-    def _is_included(self, item: SchemaItem, name: str, kind: NameFilterType, table: Table) -> bool:
+    def _is_included(
+        self, item: SchemaItem | None, name: str, kind: NameFilterType, table: Table
+    ) -> bool:
         parents: NameFilterParentNames = {"schema_name": table.schema}
         if item is not table:
             parents["table_name"] = table.name
-        return self._context.run_name_filters(
-            name, kind, parents
-        ) and self._context.run_object_filters(item, name, kind, False, None)
+        if not self._context.run_name_filters(name, kind, parents):
+            return False
+        # The database alone has it.
+        return item is None or self._context.run_object_filters(item, name, kind, False, None)
 
 
 def _item(table: Table, thing: Thing) -> Column[Any] | Constraint | Index | None:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import (
     AddColumnOp,
     AddConstraintOp,
@@ -18,8 +17,8 @@ from alembic.operations.ops import (
     ExecuteSQLOp,
     MigrateOperation,
     ModifyTableOps,
+    UpgradeOps,
 )
-from alembic.util.sqla_compat import _is_type_bound
 from sqlalchemy import (
     CheckConstraint,
     Column,
@@ -35,7 +34,7 @@ from sqlalchemy.sql.naming import conv
 
 from ..schema import reflections
 from ..schema.snapshot import Thing, qualified
-from .parts import Part, in_table
+from .parts import Part, in_table, reversible
 
 EXPRESSION = re.compile(r"GENERATED ALWAYS AS \((.*)\)[^)]*$")
 VALUES = re.compile(r"'((?:[^']|'')*)'")
@@ -84,14 +83,33 @@ class Completion:
                     elif isinstance(change, CreateCheckConstraintOp):
                         change.condition = reflections.as_written(str(change.condition))
 
+    def drop(self, thing: Thing, found: str) -> Part:
+        """What `Judge.unseen` has found."""
+        if thing.kind == "exclusion":
+            drop, add = self._exclude(thing, found)
+            return Part([drop], [add])
+        [index] = (each for each in self._reflect(thing.table).indexes if each.name == thing.name)
+        return reversible(UpgradeOps([DropIndexOp.from_index(index)]))
+
+    def drop_check(self, table: str, name: str) -> DropConstraintOp:
+        [check] = (each for each in self._reflect(table).constraints if each.name == name)
+        return DropConstraintOp.from_constraint(check)
+
     def _exclusion(self, thing: Thing, found: str | None, wanted: str) -> Part:
+        drop, add = self._exclude(thing, wanted)
+        if found is None:
+            return Part([add], [drop])
+        drop, add_old = self._exclude(thing, found)
+        return Part([drop, add], [drop, add_old])
+
+    def _exclude(self, thing: Thing, definition: str) -> tuple[ExecuteSQLOp, ExecuteSQLOp]:
         """SQLAlchemy reflects none, and PostgreSQL tells all of it."""
         preparer = self._connection.dialect.identifier_preparer
-        table = preparer.format_table(self._models[thing.table])
-        change = f"ALTER TABLE {table} {{}} CONSTRAINT {preparer.quote(thing.name)}"
-        drop, add = ExecuteSQLOp(change.format("DROP")), f"{change.format('ADD')} "
-        up, down = ExecuteSQLOp(add + wanted), ExecuteSQLOp(add + (found or ""))
-        return Part([drop, up], [drop, down]) if found else Part([up], [drop])
+        table, name = preparer.format_table(self._models[thing.table]), preparer.quote(thing.name)
+        return (
+            ExecuteSQLOp(f"ALTER TABLE {table} DROP CONSTRAINT {name}"),
+            ExecuteSQLOp(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}"),
+        )
 
     def _reflect(self, name: str) -> Table:
         """Its names are whole: no naming convention is to complete them."""
@@ -178,30 +196,3 @@ def _more_values(name: str, found: str, wanted: str) -> Part | None:
             statement = f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS '{value}'{place}"
             part.up.append(ExecuteSQLOp(statement))
     return part
-
-
-def without_doubled_checks(
-    operations: list[MigrateOperation], ctx: AutogenContext
-) -> list[MigrateOperation]:
-    """A column of Enum or Boolean brings its CHECK along, which Alembic 1.20.1 adds once more."""
-    for each in operations:
-        if isinstance(each, ModifyTableOps):
-            brought = _brought(each, ctx.table_key_to_table.get(each.table_name))
-            each.ops = [
-                change
-                for change in each.ops
-                if not isinstance(change, CreateCheckConstraintOp)
-                or str(change.constraint_name) not in brought
-            ]
-    return operations
-
-
-def _brought(changes: ModifyTableOps, table: Table | None) -> set[str]:
-    added = {change.column.name for change in changes.ops if isinstance(change, AddColumnOp)}
-    return {
-        str(constraint.name)
-        for constraint in (() if table is None else table.constraints)
-        if isinstance(constraint, CheckConstraint)
-        and _is_type_bound(constraint)
-        and added.intersection(constraint.columns.keys())
-    }

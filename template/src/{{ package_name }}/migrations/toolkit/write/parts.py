@@ -10,6 +10,7 @@ from typing import cast
 from alembic.operations import Operations
 from alembic.operations.ops import (
     AddColumnOp,
+    DropColumnOp,
     DropConstraintOp,
     DropTableOp,
     MigrateOperation,
@@ -37,17 +38,26 @@ def reversible(operations: UpgradeOps) -> Part:
     return Part(operations.ops, operations.reverse().ops)
 
 
-def put_references_first(operations: UpgradeOps) -> None:
-    """They go before the table that they are to, and before the index that they need."""
+def put_in_order(operations: UpgradeOps) -> None:
+    """So that nothing is named that is not there yet, or goes while it is named."""
     operations.ops.sort(key=lambda each: isinstance(each, DropTableOp))
     for each in operations.ops:
         if isinstance(each, ModifyTableOps):
-            each.ops.sort(key=_drops_no_reference)
+            each.ops.sort(key=_turn)
 
 
-def _drops_no_reference(change: MigrateOperation) -> bool:
-    is_reference = getattr(change, "constraint_type", None) == "foreignkey"
-    return not (isinstance(change, DropConstraintOp) and is_reference)
+def _turn(change: MigrateOperation) -> int:
+    """A reference goes before the table that it is to, and before the index that it needs."""
+    match change:
+        case DropConstraintOp(constraint_type="foreignkey"):
+            return 0
+        case DropConstraintOp(constraint_type="check"):
+            return 1
+        case AddColumnOp() if change.column.computed is None:
+            return 2
+        case DropColumnOp() if change.to_column().computed is None:
+            return 4
+    return 3
 
 
 def in_table(table: Table, *operations: MigrateOperation) -> Part:

@@ -31,10 +31,22 @@ from ..schema.definitions import other_schemas
 from ..schema.omissions import without_warnings
 from ..schema.snapshot import Facts, Thing, differences
 from ..throwaway import explained, throw_away_database
-from . import casts, cycles, defaults, enums, indexes, message, render, risks, schemas
+from . import (
+    casts,
+    checks,
+    cycles,
+    defaults,
+    dependents,
+    enums,
+    indexes,
+    message,
+    render,
+    risks,
+    schemas,
+)
 from .compare import Judge, facts, made_from_models, with_kept_names, without_false_ones
-from .completion import Completion, without_doubled_checks
-from .parts import Part, Trial, put_references_first, put_together, reversible
+from .completion import Completion
+from .parts import Part, Trial, put_in_order, put_together, reversible
 from .renames import Renames
 
 logger = logging.getLogger(__name__)
@@ -143,7 +155,10 @@ class Check(Comparison):
     def begin(self, ctx: AutogenContext, script: MigrationScript) -> None:
         super().begin(ctx, script)
         self._found = facts(self.connection)
-        self._unlike = self.judge.unlike(self._found, self.wanted)
+        self._unlike = [
+            *self.judge.unlike(self._found, self.wanted),
+            *self.judge.unseen(self._found, self.wanted),
+        ]
         operations = script.upgrade_ops_list[-1]
         operations.ops = without_false_ones(operations.ops, self._found, self.wanted)
 
@@ -167,39 +182,50 @@ class Writing(Comparison):
     def begin(self, ctx: AutogenContext, script: MigrationScript) -> None:
         super().begin(ctx, script)
         self._trial = Trial(self.context)
+        self._models = ctx.table_key_to_table
         self._take(script)
         renames = Renames(self.context).settle(lambda: self._found, self._rename)
         before = facts(self.connection)
         made = schemas.made(self.connection, self.context.opts["target_metadata"])
         first, last = enums.around(before, self.wanted or before, self._found)
+        unseen = self._drop_unseen(before)
         named = indexes.renamed(self._found, self.context, before, self.wanted)
-        main = self._main(ctx, before)
+        main = self._main(before)
         for part in (main.up, main.down):
             casts.add(part, self.context)
             defaults.leave_null(part, self.context)
-        beginning = (made, first, named, main)
+        beginning = (made, first, named, *unseen, main)
         self._refused = [reason for part in beginning for reason in self._trial.run(part)]
         self._refused += self._trial.run(last)
-        completions = [] if self._refused else list(self._complete(ctx))
+        completions = [] if self._refused else list(self._complete())
         put_together(script, [*renames, *beginning, *completions, last])
         found = facts(self.connection)
         left = [] if self._refused else self.judge.unlike(found, self.wanted)
         self._left = [line for thing in left for line in self._to_write(thing, found)]
 
-    def _main(self, ctx: AutogenContext, before: Facts) -> Part:
+    def _drop_unseen(self, before: Facts) -> list[Part]:
+        completion = Completion(self.connection, self._models)
+        unseen = self.judge.unseen(before, self.wanted)
+        return [completion.drop(thing, before[thing]) for thing in unseen]
+
+    def _main(self, before: Facts) -> Part:
         """What Alembic has found, in an order that works, with a way back that leads there."""
-        casts.leave_out_checks(self._found.ops)
-        put_references_first(self._found)
+        completion = Completion(self.connection, self._models)
+        checks.leave_out_of_changes(self._found.ops)
+        checks.drop_namesakes(self._found.ops, self._models, completion, before)
+        put_in_order(self._found)
         indexes.drop_with_references(self._found, self.context, before, self.wanted)
         main = reversible(self._found)
-        main.up = without_doubled_checks(main.up, ctx)
+        checks.leave_out_doubled(main.up, self._models)
         autogenerate.leave_out_indexes_of_dropped_tables(main.up)
         if self.connection.dialect.supports_alter:
             cycles.untie(main)
-        Completion(self.connection, ctx.table_key_to_table).restore(main.down)
+        completion.restore(main.down)
         return main
 
     def _rename(self, part: Part) -> None:
+        completion = Completion(self.connection, self._models)
+        dependents.put_aside(part, self.context, completion, facts(self.connection))
         for refused in self._trial.run(part):
             raise CommandError(f"The rename cannot be done: {refused}. Nothing was written.")
         self._take(produce_migrations(self.context, self.context.opts["target_metadata"]))
@@ -213,9 +239,9 @@ class Writing(Comparison):
         for line in differences(_only(thing, found), _only(thing, self.wanted)):
             yield f"{line}. {reflections.advice(thing, self.wanted[thing])}".rstrip(". ")
 
-    def _complete(self, ctx: AutogenContext) -> Iterator[Part]:
+    def _complete(self) -> Iterator[Part]:
         found = facts(self.connection)
-        completion = Completion(self.connection, ctx.table_key_to_table)
+        completion = Completion(self.connection, self._models)
         for thing in self.judge.unlike(found, self.wanted):
             part = completion.part(thing, found.get(thing), self.wanted[thing])
             if part and not self._trial.run(part):

@@ -24,6 +24,7 @@ from sqlalchemy.types import TypeEngine
 
 from ..schema.snapshot import qualified
 from .casts import can_cast
+from .dependents import COMES_BACK
 
 ROWS = "Dropped with its rows"
 VALUES = "Dropped with its values"
@@ -47,7 +48,7 @@ def losses(operations: Sequence[MigrateOperation]) -> Found:
             found[qualified(each.table_name, each.schema)] = ROWS
         elif isinstance(each, ModifyTableOps):
             for change in each.ops:
-                if isinstance(change, DropColumnOp):
+                if isinstance(change, DropColumnOp) and COMES_BACK not in change.info:
                     has_way_back = not _lacks_values(change.to_column())
                     table = qualified(each.table_name, each.schema)
                     name = f"{table}.{change.column_name}"

@@ -1,0 +1,62 @@
+"""What names a column, and by that keeps it from being renamed: MySQL alone has no other way."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from alembic.operations.ops import (
+    AlterColumnOp,
+    DropColumnOp,
+    DropConstraintOp,
+    DropIndexOp,
+    MigrateOperation,
+    ModifyTableOps,
+)
+from alembic.runtime.migration import MigrationContext
+
+from ..schema.snapshot import Facts, Thing
+from .completion import Completion
+from .parts import Part
+
+DROPS = (DropConstraintOp, DropIndexOp, DropColumnOp)
+#: Kinds, and how those of them read that compute: an index on a column alone takes its new name.
+COMPUTES = {"check": "", "column": r"GENERATED ALWAYS", "index": r"[(,]\("}
+#: In `info` of what goes only to come back: nothing of it is lost.
+COMES_BACK = "comes back"
+
+
+def put_aside(
+    renamed: Part, context: MigrationContext, completion: Completion, found: Facts
+) -> None:
+    """It goes before the column is renamed, and comes back as the models have it."""
+    for each in renamed.up if context.dialect.name == "mysql" else ():
+        for change in each.ops if isinstance(each, ModifyTableOps) else ():
+            if isinstance(change, AlterColumnOp):
+                for thing in list(_naming(change, found)):
+                    if part := completion.part(thing, found[thing], ""):
+                        renamed.up = _around(renamed.up, part.up)
+                        renamed.down = _around(renamed.down, part.down)
+
+
+def _naming(change: AlterColumnOp, found: Facts) -> Iterator[Thing]:
+    quoted = "`" + change.column_name.replace("`", "``") + "`"
+    for thing, text in found.items():
+        computes = thing.kind in COMPUTES and re.search(COMPUTES[thing.kind], text)
+        is_beside = thing.table == change.table_name and thing.name != change.column_name
+        if computes and is_beside and quoted in text:
+            yield thing
+
+
+def _around(
+    renames: list[MigrateOperation], changes: Sequence[MigrateOperation]
+) -> list[MigrateOperation]:
+    before: list[MigrateOperation] = []
+    after: list[MigrateOperation] = []
+    for each in changes:
+        if isinstance(each, ModifyTableOps):
+            gone = [change for change in each.ops if isinstance(change, DROPS)]
+            come = [change for change in each.ops if not isinstance(change, DROPS)]
+            for change in gone:
+                change.info[COMES_BACK] = True
+            before.append(ModifyTableOps(each.table_name, gone))
+            after.append(ModifyTableOps(each.table_name, come))
+    return [*before, *renames, *after]
