@@ -24,6 +24,7 @@ DRIVERS = {
 }
 # What one answer alone brings.
 FILES = {
+    "server": ["src/*/migrations/toolkit/write/cycles.py"],
     "example": ["src/*/users/*", "src/*/migrations/versions/*", "tests/users/*"],
     "sqlite": [
         "src/*/migrations/toolkit/apply/backup.py",
@@ -33,10 +34,15 @@ FILES = {
     "postgresql": [
         "src/*/migrations/toolkit/apply/concurrently.py",
         "src/*/migrations/toolkit/review/squawk.py",
+        "src/*/migrations/toolkit/write/enums.py",
+        "src/*/migrations/toolkit/write/schemas.py",
     ],
     "mysql": [
         "src/*/migrations/toolkit/apply/journal/*",
         "src/*/migrations/toolkit/apply/sessions.py",
+        "src/*/migrations/toolkit/write/defaults.py",
+        "src/*/migrations/toolkit/write/dependents.py",
+        "src/*/migrations/toolkit/write/indexes.py",
     ],
 }
 COPIER_NAMES = {
@@ -165,6 +171,7 @@ def test_no_rendered_file_is_ignored_by_git(project: Project, tmp_path: Path) ->
 def test_files_that_answers_select(renderer: Renderer, database: str, example: bool) -> None:
     """Each option has its files, and all that is left is the same for everybody."""
     chosen = {"mysql" if database == "mariadb" else database, *(["example"] if example else [])}
+    chosen |= {"server"} if database != "sqlite" else set()
     files = renderer.look({"database": database, "example": example}).files()
     for option, patterns in FILES.items():
         for pattern in patterns:

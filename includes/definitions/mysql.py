@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, inspect
 
-#: Whether tables of one database may be in several.
-HAS_SCHEMAS = False
 #: What lets a user make a database for a moment.
 ALLOW = "GRANT ALL ON `{database}\\_test\\_%`.* TO '{user}'@'%'"
 

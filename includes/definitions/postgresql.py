@@ -7,8 +7,6 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import DropSchema
 
-#: Whether tables of one database may be in several.
-HAS_SCHEMAS = True
 #: What lets a user make a database for a moment.
 ALLOW = 'ALTER ROLE "{user}" CREATEDB'
 

@@ -10,8 +10,6 @@ from sqlalchemy.types import NullType
 from ..apply.rehearsal import describe
 from .omissions import without_warnings
 
-#: Whether tables of one database may be in several.
-HAS_SCHEMAS = False
 #: For other databases: what lets a user make one for a moment.
 ALLOW = ""
 

@@ -7,7 +7,7 @@ of a CHECK, the values of an enum, a computed expression, the condition of an in
 import logging
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import (
@@ -27,7 +27,6 @@ from sqlalchemy import (
     Index,
     MetaData,
     Table,
-    inspect,
 )
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema, SchemaItem
@@ -36,7 +35,7 @@ from ....driver import reason
 from ..connection import look
 from ..schema.snapshot import Facts, Thing, named_otherwise, qualified, snapshot
 from ..throwaway import make_alike, throw_away_database
-from . import schemas
+from . import server
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ def made_from_models(scratch: URL, tables: Sequence[MetaData], migrated: Connect
         migrated.rollback()
         with look(url) as connection:
             connection.execution_options(read_only=False)
-            named = schemas.of_models(tables)
+            named = server.schemas_of_models(tables)
             try:
                 for schema in named:
                     connection.execute(CreateSchema(schema, if_not_exists=True))
@@ -160,21 +159,13 @@ class Judge:
 
     def unseen(self, found: Facts, wanted: Facts) -> list[Thing]:
         """What has to go, and SQLAlchemy does not reflect, so that Alembic does not drop it."""
-        tables = _tables(wanted)
+        tables, connection = _tables(wanted), cast(Connection, self._context.connection)
         return sorted(
             thing
             for thing in found
             if found[thing] != wanted.get(thing) and thing.table in tables
-            if self._is_unseen(thing) and self._is_compared(thing)
+            if server.is_unseen(thing, connection) and self._is_compared(thing)
         )
-
-    def _is_unseen(self, thing: Thing) -> bool:
-        """An exclusion, and on SQLite an index on an expression."""
-        connection = self._context.connection
-        if thing.kind == "index" and connection is not None and connection.dialect.name == "sqlite":
-            seen = inspect(connection).get_indexes(thing.table)
-            return thing.name not in {index["name"] for index in seen}
-        return thing.kind == "exclusion"
 
     def _is_compared(self, thing: Thing) -> bool:
         """By `include_name` and `include_object` of env.py."""

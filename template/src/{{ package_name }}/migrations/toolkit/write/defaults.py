@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 
 from alembic.operations.ops import AlterColumnOp, MigrateOperation, ModifyTableOps
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import DefaultClause, text
 
 
-def leave_null(operations: Sequence[MigrateOperation], context: MigrationContext) -> None:
+def leave_null(operations: Sequence[MigrateOperation]) -> None:
     """With no default at all, a row must name even a column that may be NULL."""
-    if context.dialect.name == "mysql":
-        for each in operations:
-            for change in each.ops if isinstance(each, ModifyTableOps) else ():
-                if isinstance(change, AlterColumnOp) and _takes_default(change):
-                    change.modify_server_default = DefaultClause(text("NULL"))
+    for each in operations:
+        for change in each.ops if isinstance(each, ModifyTableOps) else ():
+            if isinstance(change, AlterColumnOp) and _takes_default(change):
+                change.modify_server_default = DefaultClause(text("NULL"))
 
 
 def _takes_default(change: AlterColumnOp) -> bool:

@@ -1,4 +1,4 @@
-"""What names a column, and by that keeps it from being renamed: MySQL alone has no other way."""
+"""What names a column, and so keeps MySQL from renaming it."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,30 +11,31 @@ from alembic.operations.ops import (
     MigrateOperation,
     ModifyTableOps,
 )
-from alembic.runtime.migration import MigrationContext
 
 from ..schema.snapshot import Facts, Thing
 from .completion import Completion
-from .parts import Part
+from .parts import COMES_BACK, Part
 
 DROPS = (DropConstraintOp, DropIndexOp, DropColumnOp)
 #: Kinds, and how those of them read that compute: an index on a column alone takes its new name.
 COMPUTES = {"check": "", "column": r"GENERATED ALWAYS", "index": r"[(,]\("}
-#: In `info` of what goes only to come back: nothing of it is lost.
-COMES_BACK = "comes back"
 
 
-def put_aside(
-    renamed: Part, context: MigrationContext, completion: Completion, found: Facts
-) -> None:
+def put_aside(renamed: Part, completion: Completion, found: Facts) -> Part:
     """It goes before the column is renamed, and comes back as the models have it."""
-    for each in renamed.up if context.dialect.name == "mysql" else ():
+    up, down = renamed.up, renamed.down
+    for change in _changes_of_columns(renamed.up):
+        for thing in _naming(change, found):
+            if part := completion.part(thing, found[thing], ""):
+                up, down = _around(up, part.up), _around(down, part.down)
+    return Part(up, down)
+
+
+def _changes_of_columns(operations: Sequence[MigrateOperation]) -> Iterator[AlterColumnOp]:
+    for each in operations:
         for change in each.ops if isinstance(each, ModifyTableOps) else ():
             if isinstance(change, AlterColumnOp):
-                for thing in list(_naming(change, found)):
-                    if part := completion.part(thing, found[thing], ""):
-                        renamed.up = _around(renamed.up, part.up)
-                        renamed.down = _around(renamed.down, part.down)
+                yield change
 
 
 def _naming(change: AlterColumnOp, found: Facts) -> Iterator[Thing]:

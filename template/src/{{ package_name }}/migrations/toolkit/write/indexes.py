@@ -1,4 +1,4 @@
-"""Indexes that foreign keys need, on MySQL and MariaDB.
+"""Indexes that foreign keys need.
 
 Without one of the models' a foreign key has one under its own name, and that cannot be dropped as
 long as there is no other.
@@ -23,14 +23,10 @@ from sqlalchemy import ForeignKeyConstraint
 from ..schema.snapshot import Facts, Thing
 from .parts import Part
 
-MAKE_INDEXES = {"mysql", "mariadb"}
-
 
 def renamed(operations: UpgradeOps, context: MigrationContext, found: Facts, wanted: Facts) -> Part:
     """Instead of operations that drop the one or make the other, which are taken out."""
     part = Part()
-    if context.dialect.name not in MAKE_INDEXES:
-        return part
     quote = context.dialect.identifier_preparer.quote
     for table, old, new in _pairs(found, wanted):
         change = f"ALTER TABLE {quote(table)} RENAME INDEX"
@@ -40,18 +36,15 @@ def renamed(operations: UpgradeOps, context: MigrationContext, found: Facts, wan
     return part
 
 
-def drop_with_references(
-    operations: UpgradeOps, context: MigrationContext, found: Facts, wanted: Facts
-) -> None:
+def drop_with_references(operations: UpgradeOps, found: Facts, wanted: Facts) -> None:
     """A foreign key that goes leaves the index behind that the server has made for it."""
-    if context.dialect.name in MAKE_INDEXES:
-        for each in operations.ops:
-            if isinstance(each, ModifyTableOps):
-                each.ops = [
-                    part
-                    for change in each.ops
-                    for part in (change, *_left_behind(change, found, wanted))
-                ]
+    for each in operations.ops:
+        if isinstance(each, ModifyTableOps):
+            each.ops = [
+                part
+                for change in each.ops
+                for part in (change, *_left_behind(change, found, wanted))
+            ]
 
 
 def _left_behind(change: MigrateOperation, found: Facts, wanted: Facts) -> Iterator[DropIndexOp]:

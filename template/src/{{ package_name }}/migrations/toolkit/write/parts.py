@@ -25,6 +25,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ....driver import TRANSACTIONAL_DDL, reason
 
+#: In `info` of an operation: what it drops comes back in the same migration, and is not lost.
+COMES_BACK = "comes back"
+
 Run = Callable[[], object]
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import URL, Connection, MetaData
 
 from ....driver import TRANSACTIONAL_DDL
 from .. import autogenerate
-from ..apply import server
+from ..apply.server import finish
 from ..connection import look
 from ..history import create_history
 from ..invocation import again
@@ -31,19 +31,7 @@ from ..schema.definitions import other_schemas
 from ..schema.omissions import without_warnings
 from ..schema.snapshot import Facts, Thing, differences
 from ..throwaway import explained, throw_away_database
-from . import (
-    casts,
-    checks,
-    cycles,
-    defaults,
-    dependents,
-    enums,
-    indexes,
-    message,
-    render,
-    risks,
-    schemas,
-)
+from . import checks, message, render, risks, server
 from .compare import Judge, facts, made_from_models, with_kept_names, without_false_ones
 from .completion import Completion
 from .parts import Part, Trial, put_in_order, put_together, reversible
@@ -90,7 +78,7 @@ def run(scratch: URL, options: Options, asked: Options) -> None:
     ):
         connection.execution_options(read_only=False)
         _migrate(connection, options)
-        chosen = {*schemas.of_models(tables), *other_schemas(connection)}
+        chosen = {*server.schemas_of_models(tables), *other_schemas(connection)}
         comparison = kind(made_from_models(scratch, tables, connection))
 
         def process(ctx: MigrationContext, revision: Any, directives: Directives) -> None:
@@ -129,7 +117,7 @@ def _migrate(connection: Connection, options: Options) -> None:
         if not TRANSACTIONAL_DDL:
             create_history(connection)
         context.run_migrations()
-        server.finish(connection)
+        finish(connection)
 
 
 class Comparison(ABC):
@@ -186,19 +174,11 @@ class Writing(Comparison):
         self._take(script)
         renames = Renames(self.context).settle(lambda: self._found, self._rename)
         before = facts(self.connection)
-        made = schemas.made(self.connection, self.context.opts["target_metadata"])
-        first, last = enums.around(before, self.wanted or before, self._found)
-        unseen = self._drop_unseen(before)
-        named = indexes.renamed(self._found, self.context, before, self.wanted)
-        main = self._main(before)
-        for part in (main.up, main.down):
-            casts.add(part, self.context)
-            defaults.leave_null(part, self.context)
-        beginning = (made, first, named, *unseen, main)
-        self._refused = [reason for part in beginning for reason in self._trial.run(part)]
-        self._refused += self._trial.run(last)
+        first, last = server.around(self._found, self.context, before, self.wanted)
+        beginning = [*first, *self._drop_unseen(before), self._main(before)]
+        self._refused = [why for part in (*beginning, *last) for why in self._trial.run(part)]
         completions = [] if self._refused else list(self._complete())
-        put_together(script, [*renames, *beginning, *completions, last])
+        put_together(script, [*renames, *beginning, *completions, *last])
         found = facts(self.connection)
         left = [] if self._refused else self.judge.unlike(found, self.wanted)
         self._left = [line for thing in left for line in self._to_write(thing, found)]
@@ -214,21 +194,20 @@ class Writing(Comparison):
         checks.leave_out_of_changes(self._found.ops)
         checks.drop_namesakes(self._found.ops, self._models, completion, before)
         put_in_order(self._found)
-        indexes.drop_with_references(self._found, self.context, before, self.wanted)
         main = reversible(self._found)
         checks.leave_out_doubled(main.up, self._models)
         autogenerate.leave_out_indexes_of_dropped_tables(main.up)
-        if self.connection.dialect.supports_alter:
-            cycles.untie(main)
         completion.restore(main.down)
+        server.complete(main, self.context)
         return main
 
-    def _rename(self, part: Part) -> None:
+    def _rename(self, part: Part) -> Part:
         completion = Completion(self.connection, self._models)
-        dependents.put_aside(part, self.context, completion, facts(self.connection))
+        part = server.put_aside(part, self.context, completion, facts(self.connection))
         for refused in self._trial.run(part):
             raise CommandError(f"The rename cannot be done: {refused}. Nothing was written.")
         self._take(produce_migrations(self.context, self.context.opts["target_metadata"]))
+        return part
 
     def _take(self, script: MigrationScript) -> None:
         self._found = script.upgrade_ops_list[-1]

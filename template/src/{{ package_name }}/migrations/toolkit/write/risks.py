@@ -24,7 +24,7 @@ from sqlalchemy.types import TypeEngine
 
 from ..schema.snapshot import qualified
 from .casts import can_cast
-from .dependents import COMES_BACK
+from .parts import COMES_BACK
 
 ROWS = "Dropped with its rows"
 VALUES = "Dropped with its values"

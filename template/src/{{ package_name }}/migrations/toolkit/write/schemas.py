@@ -6,14 +6,10 @@ from alembic.operations.ops import ExecuteSQLOp
 from alembic.util import to_list
 from sqlalchemy import Connection, MetaData, inspect
 
-from ..schema.definitions import HAS_SCHEMAS
 from .parts import Part
 
 
 def of_models(tables: Sequence[MetaData]) -> list[str]:
-    """Elsewhere each is a database by itself, which no throw-away one has."""
-    if not HAS_SCHEMAS:
-        return []
     return sorted(
         {table.schema for each in tables for table in each.tables.values() if table.schema}
     )

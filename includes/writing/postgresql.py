@@ -1,0 +1,54 @@
+"""What is written otherwise for PostgreSQL: its types and schemas, and casts."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from alembic.operations.ops import AlterColumnOp, ModifyTableOps, UpgradeOps
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, MetaData
+
+from ..schema.snapshot import Facts, Thing
+from . import cycles, enums, schemas
+from .casts import can_cast
+from .completion import Completion
+from .parts import Part
+
+
+def schemas_of_models(tables: Sequence[MetaData]) -> list[str]:
+    """Beside the default one."""
+    return schemas.of_models(tables)
+
+
+def is_unseen(thing: Thing, _: Connection) -> bool:
+    """Whether SQLAlchemy does not reflect it, so that Alembic does not drop it."""
+    return thing.kind == "exclusion"
+
+
+def put_aside(renamed: Part, _context: MigrationContext, _: Completion, _found: Facts) -> Part:
+    """What is in the way of a rename, around which it goes and comes back: nothing."""
+    return renamed
+
+
+def around(
+    operations: UpgradeOps, context: MigrationContext, found: Facts, wanted: Facts
+) -> tuple[list[Part], list[Part]]:
+    """What comes before the operations, and after them."""
+    made = schemas.made(cast(Connection, context.connection), context.opts["target_metadata"])
+    first, last = enums.around(found, wanted or found, operations)
+    return [made, first], [last]
+
+
+def complete(part: Part, context: MigrationContext) -> None:
+    """What the operations do not say by themselves."""
+    cycles.untie(part)
+    for each in (*part.up, *part.down):
+        for change in each.ops if isinstance(each, ModifyTableOps) else ():
+            if isinstance(change, AlterColumnOp) and not can_cast(change):
+                # Refused otherwise, even of an empty table.
+                change.kw["postgresql_using"] = _using(change, context)
+
+
+def _using(change: AlterColumnOp, context: MigrationContext) -> str:
+    name = context.dialect.identifier_preparer.quote(change.column_name)
+    kind = change.modify_type.compile(context.dialect) if change.modify_type else ""
+    return f"{name}::{kind}"

@@ -1,0 +1,41 @@
+"""What is written otherwise for SQLite: little, since batch operations make tables anew."""
+
+from collections.abc import Sequence
+
+from alembic.operations.ops import UpgradeOps
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, MetaData, inspect
+
+from ..schema.snapshot import Facts, Thing
+from .completion import Completion
+from .parts import Part
+
+
+def schemas_of_models(_: Sequence[MetaData]) -> list[str]:
+    """Beside the default one; another file is none."""
+    return []
+
+
+def is_unseen(thing: Thing, connection: Connection) -> bool:
+    """Whether SQLAlchemy does not reflect it, so that Alembic does not drop it."""
+    if thing.kind != "index":
+        return False
+    return thing.name not in {
+        index["name"] for index in inspect(connection).get_indexes(thing.table)
+    }
+
+
+def put_aside(renamed: Part, _context: MigrationContext, _: Completion, _found: Facts) -> Part:
+    """What is in the way of a rename, around which it goes and comes back: nothing."""
+    return renamed
+
+
+def around(
+    _: UpgradeOps, _context: MigrationContext, _found: Facts, _wanted: Facts
+) -> tuple[list[Part], list[Part]]:
+    """What comes before the operations, which are changed, and after them."""
+    return [], []
+
+
+def complete(part: Part, _: MigrationContext) -> None:
+    """What the operations do not say by themselves: they say all."""
