@@ -24,7 +24,10 @@ DRIVERS = {
 }
 # What one answer alone brings.
 FILES = {
-    "server": ["src/*/migrations/toolkit/write/cycles.py"],
+    "server": [
+        "src/*/migrations/toolkit/write/cycles.py",
+        "src/*/migrations/toolkit/write/names.py",
+    ],
     "example": ["src/*/users/*", "src/*/migrations/versions/*", "tests/users/*"],
     "sqlite": [
         "src/*/migrations/toolkit/apply/backup.py",

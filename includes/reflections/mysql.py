@@ -8,6 +8,7 @@ from typing import Any, cast
 from sqlalchemy import (
     JSON,
     Connection,
+    Dialect,
     Index,
     Inspector,
     MetaData,
@@ -111,7 +112,7 @@ def _shape(connection: Connection, table: str) -> str:
     return COUNTER.sub("", statement)
 
 
-def advice(thing: Thing, wanted: str) -> str:
+def advice(thing: Thing, wanted: str, _: Dialect) -> str:
     """How to write by hand what is not written."""
     if thing.kind != "table" or not wanted:
         return ""

@@ -4,7 +4,7 @@ import re
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Connection, MetaData, Table, text
+from sqlalchemy import CheckConstraint, Connection, Dialect, MetaData, Table, text
 from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.types import TypeEngine
 
@@ -88,13 +88,14 @@ def shapes(connection: Connection) -> dict[str, str]:
     return {name: str(shape) for name, shape in connection.exec_driver_sql(SHAPES)}
 
 
-def advice(thing: Thing, wanted: str) -> str:
+def advice(thing: Thing, wanted: str, dialect: Dialect) -> str:
     """How to write by hand what is not written."""
     if thing.kind != "type":
         return ""
-    name = thing.name
+    quote = dialect.identifier_preparer.quote
+    name, old = quote(thing.name), quote(f"{thing.name}_old")
     return (
-        f"Its columns can take a new type: ALTER TYPE {name} RENAME TO {name}_old; CREATE TYPE {name}"
-        f" AS {wanted}; ALTER TABLE ... ALTER COLUMN ... TYPE {name} USING ...::text::{name}; DROP"
-        f" TYPE {name}_old"
+        f"Its columns can take a new type: ALTER TYPE {name} RENAME TO {old}; CREATE TYPE {name} AS"
+        f" {wanted}; ALTER TABLE ... ALTER COLUMN ... TYPE {name} USING ...::text::{name}; DROP TYPE"
+        f" {old}"
     )

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from typing import Any
 
-from sqlalchemy import Connection, Index, MetaData, String, Table, literal_column, text
+from sqlalchemy import Connection, Dialect, Index, MetaData, String, Table, literal_column, text
 from sqlalchemy.types import TypeEngine
 
 from .definitions import collations
@@ -84,7 +84,7 @@ def shapes(connection: Connection) -> dict[str, str]:
     return {name: str(shape) for name, shape in connection.exec_driver_sql(SHAPES)}
 
 
-def advice(thing: Thing, wanted: str) -> str:
+def advice(thing: Thing, wanted: str, _: Dialect) -> str:
     """How to write by hand what is not written."""
     table = thing.table or thing.name
     whole = f'copy_from=sa.Table("{table}", sa.MetaData(), ...)'

@@ -1,5 +1,6 @@
 """What is written otherwise for MySQL and MariaDB: indexes that are needed, and renames."""
 
+import re
 from collections.abc import Sequence
 
 from alembic.operations.ops import UpgradeOps
@@ -7,9 +8,11 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData
 
 from ..schema.snapshot import Facts, Thing
-from . import cycles, defaults, dependents, indexes
+from . import cycles, defaults, dependents, indexes, names
 from .completion import Completion
-from .parts import Part
+from .parts import Part, put_references_first
+
+RENAME = {"index": "ALTER TABLE {table} RENAME INDEX {old} TO {new}"}
 
 
 def schemas_of_models(_: Sequence[MetaData]) -> list[str]:
@@ -17,9 +20,10 @@ def schemas_of_models(_: Sequence[MetaData]) -> list[str]:
     return []
 
 
-def is_unseen(_thing: Thing, _: Connection) -> bool:
-    """Whether SQLAlchemy does not reflect it, so that Alembic does not drop it: it reflects all."""
-    return False
+def is_unseen(thing: Thing, _: Connection, found: Facts, wanted: Facts) -> bool:
+    """Whether Alembic does not drop it: it does not see of an expression that it is another one."""
+    is_index = thing.kind == "index" and thing in wanted
+    return is_index and bool(re.search(dependents.COMPUTES["index"], found[thing]))
 
 
 def put_aside(
@@ -36,7 +40,8 @@ def around(
     operations: UpgradeOps, context: MigrationContext, found: Facts, wanted: Facts
 ) -> tuple[list[Part], list[Part]]:
     """What comes before the operations, which are changed, and after them."""
-    named = indexes.renamed(operations, context, found, wanted)
+    named = names.changed(operations, context.dialect, found, wanted, RENAME)
+    put_references_first(operations)
     indexes.drop_with_references(operations, found, wanted)
     return [named], []
 
@@ -44,6 +49,8 @@ def around(
 def complete(part: Part, context: MigrationContext) -> None:
     """What the operations do not say by themselves."""
     cycles.untie(part)
-    if context.dialect.name == "mysql":
-        for operations in (part.up, part.down):
+    for operations in (part.up, part.down):
+        if context.dialect.name == "mysql":
             defaults.leave_null(operations)
+        else:
+            defaults.leave_computed_open(operations)

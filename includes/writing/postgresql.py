@@ -8,10 +8,15 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData
 
 from ..schema.snapshot import Facts, Thing
-from . import cycles, enums, schemas
+from . import cycles, enums, names, schemas
 from .casts import can_cast
 from .completion import Completion
-from .parts import Part
+from .parts import Part, put_references_first
+
+RENAME = {
+    "index": "ALTER INDEX {schema}{old} RENAME TO {new}",
+    "unique constraint": "ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}",
+}
 
 
 def schemas_of_models(tables: Sequence[MetaData]) -> list[str]:
@@ -19,7 +24,7 @@ def schemas_of_models(tables: Sequence[MetaData]) -> list[str]:
     return schemas.of_models(tables)
 
 
-def is_unseen(thing: Thing, _: Connection) -> bool:
+def is_unseen(thing: Thing, _: Connection, _found: Facts, _wanted: Facts) -> bool:
     """Whether SQLAlchemy does not reflect it, so that Alembic does not drop it."""
     return thing.kind == "exclusion"
 
@@ -33,9 +38,11 @@ def around(
     operations: UpgradeOps, context: MigrationContext, found: Facts, wanted: Facts
 ) -> tuple[list[Part], list[Part]]:
     """What comes before the operations, and after them."""
+    named = names.changed(operations, context.dialect, found, wanted, RENAME)
+    put_references_first(operations)
     made = schemas.made(cast(Connection, context.connection), context.opts["target_metadata"])
-    first, last = enums.around(found, wanted or found, operations)
-    return [made, first], [last]
+    first, last = enums.around(found, wanted or found, operations, context.dialect)
+    return [made, first, named], [last]
 
 
 def complete(part: Part, context: MigrationContext) -> None:
@@ -43,7 +50,7 @@ def complete(part: Part, context: MigrationContext) -> None:
     cycles.untie(part)
     for each in (*part.up, *part.down):
         for change in each.ops if isinstance(each, ModifyTableOps) else ():
-            if isinstance(change, AlterColumnOp) and not can_cast(change):
+            if isinstance(change, AlterColumnOp) and not can_cast(change, context.dialect):
                 # Refused otherwise, even of an empty table.
                 change.kw["postgresql_using"] = _using(change, context)
 

@@ -16,7 +16,7 @@ def schemas_of_models(_: Sequence[MetaData]) -> list[str]:
     return []
 
 
-def is_unseen(thing: Thing, connection: Connection) -> bool:
+def is_unseen(thing: Thing, connection: Connection, _found: Facts, _wanted: Facts) -> bool:
     """Whether SQLAlchemy does not reflect it, so that Alembic does not drop it."""
     if thing.kind != "index":
         return False

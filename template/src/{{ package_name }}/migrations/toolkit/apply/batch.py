@@ -183,8 +183,12 @@ class NewTable:
             )
 
     def _keep_checks(self) -> None:
-        """Alembic leaves out those that have no name."""
+        """Alembic leaves out those that have no name; a colon in the others begins no parameter."""
         found = [item for item in self._reflected.constraints if isinstance(item, CheckConstraint)]
+        texts = {str(check.sqltext) for check in found}
+        for item in self._table.constraints:
+            if isinstance(item, CheckConstraint) and str(item.sqltext) in texts:
+                item.sqltext = literal_column(str(item.sqltext))
         given = [item for item in self._batch.table_args if isinstance(item, CheckConstraint)]
         known = [str(check.sqltext) for check in given]
         for text in sorted(str(check.sqltext) for check in found if not check.name):

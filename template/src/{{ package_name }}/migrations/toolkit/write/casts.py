@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from alembic.operations.ops import AlterColumnOp
-from sqlalchemy import types
+from sqlalchemy import Dialect, types
 
 #: By what values are: there is a way from each to itself, to a text, and to these.
 WAYS: Mapping[type, set[type]] = {
@@ -12,10 +12,15 @@ WAYS: Mapping[type, set[type]] = {
 }
 
 
-def can_cast(change: AlterColumnOp) -> bool:
+def can_cast(change: AlterColumnOp, dialect: Dialect) -> bool:
     if change.existing_type is None or change.modify_type is None:
         return True
     old, new = change.existing_type._type_affinity, change.modify_type._type_affinity
-    if isinstance(change.modify_type, types.Enum):
+    if isinstance(change.modify_type, types.Enum) and _is_own_type(change.modify_type, dialect):
         return isinstance(change.existing_type, types.Enum)
     return new in {old, types.String} | WAYS.get(old or types.NullType, set())
+
+
+def _is_own_type(kind: types.Enum, dialect: Dialect) -> bool:
+    """Else it is a text."""
+    return kind.native_enum and dialect.supports_native_enum

@@ -77,7 +77,7 @@ def made_from_models(scratch: URL, tables: Sequence[MetaData], migrated: Connect
                 logger.warning(
                     "Texts of CHECKs and the like are not compared, because the tables of the"
                     " models cannot be made by themselves: %s.",
-                    reason(error),
+                    reason(error).rstrip("."),
                 )
                 return {}
             connection.commit()
@@ -164,7 +164,7 @@ class Judge:
             thing
             for thing in found
             if found[thing] != wanted.get(thing) and thing.table in tables
-            if server.is_unseen(thing, connection) and self._is_compared(thing)
+            if server.is_unseen(thing, connection, found, wanted) and self._is_compared(thing)
         )
 
     def _is_compared(self, thing: Thing) -> bool:

@@ -34,7 +34,7 @@ from sqlalchemy.sql.naming import conv
 
 from ..schema import reflections
 from ..schema.snapshot import Thing, qualified
-from .parts import Part, in_table, reversible
+from .parts import Part, in_table, quoted, reversible
 
 EXPRESSION = re.compile(r"GENERATED ALWAYS AS \((.*)\)[^)]*$")
 VALUES = re.compile(r"'((?:[^']|'')*)'")
@@ -50,7 +50,7 @@ class Completion:
 
     def part(self, thing: Thing, found: str | None, wanted: str) -> Part | None:
         if thing.kind == "type":
-            return _more_values(thing.name, found or "", wanted)
+            return _more_values(quoted(thing.name, self._connection.dialect), found or "", wanted)
         if thing.table not in self._models:
             return None
         old, new = self._reflect(thing.table), self._models[thing.table]
@@ -82,6 +82,12 @@ class Completion:
                         change.column = table.columns[change.column.name]
                     elif isinstance(change, CreateCheckConstraintOp):
                         change.condition = reflections.as_written(str(change.condition))
+                    elif isinstance(change, CreateIndexOp):
+                        change.kw |= {
+                            key: text(reflections.as_written(value))
+                            for key, value in change.kw.items()
+                            if key.endswith("_where") and isinstance(value, str)
+                        }
 
     def drop(self, thing: Thing, found: str) -> Part:
         """What `Judge.unseen` has found."""

@@ -1,9 +1,16 @@
-"""A default that is taken away, on MySQL."""
+"""What a column has where it says nothing, on MySQL and MariaDB."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from alembic.operations.ops import AlterColumnOp, MigrateOperation, ModifyTableOps
-from sqlalchemy import DefaultClause, text
+from alembic.operations.ops import (
+    AddColumnOp,
+    AlterColumnOp,
+    CreateTableOp,
+    MigrateOperation,
+    ModifyTableOps,
+)
+from sqlalchemy import Column, DefaultClause, text
 
 
 def leave_null(operations: Sequence[MigrateOperation]) -> None:
@@ -18,3 +25,23 @@ def _takes_default(change: AlterColumnOp) -> bool:
     nullable = change.modify_nullable
     is_nullable = change.existing_nullable if nullable is None else nullable
     return change.modify_server_default is None and bool(is_nullable)
+
+
+def leave_computed_open(operations: Sequence[MigrateOperation]) -> None:
+    """MariaDB takes no NOT NULL of a computed column, and no model has to say so."""
+    for each in operations:
+        if isinstance(each, CreateTableOp):
+            each.columns = [
+                _open(item) if isinstance(item, Column) else item for item in each.columns
+            ]
+        for change in each.ops if isinstance(each, ModifyTableOps) else ():
+            if isinstance(change, AddColumnOp):
+                change.column = _open(change.column)
+
+
+def _open(column: Column[Any]) -> Column[Any]:
+    if column.computed is None:
+        return column
+    copy = column._copy()
+    vars(copy)["nullable"] = None
+    return copy

@@ -13,27 +13,29 @@ from alembic.operations.ops import (
     ModifyTableOps,
     UpgradeOps,
 )
-from sqlalchemy import Enum
+from sqlalchemy import Dialect, Enum
 from sqlalchemy.types import TypeEngine
 
 from ..schema.snapshot import Facts, qualified
-from .parts import Part
+from .parts import Part, quoted
 
 
-def around(found: Facts, wanted: Facts, operations: UpgradeOps) -> tuple[Part, Part]:
+def around(
+    found: Facts, wanted: Facts, operations: UpgradeOps, dialect: Dialect
+) -> tuple[Part, Part]:
     """A table that is made brings its types along, and one that is dropped leaves them behind."""
     first, last, back = Part(), Part(), operations.reverse()
     brought, brought_back = (set(_of_new_tables(each.ops)) for each in (operations, back))
     for name, text in _only_in(wanted, found):
         if name not in brought:
-            first.up.append(_create(name, text))
-        first.down.append(_drop(name))
+            first.up.append(_create(quoted(name, dialect), text))
+        first.down.append(_drop(quoted(name, dialect)))
     dropped = set(_of_dropped(operations.ops))
     for name, text in _only_in(found, wanted):
         if name in dropped:
-            last.up.append(_drop(name))
+            last.up.append(_drop(quoted(name, dialect)))
             if name not in brought_back:
-                last.down.append(_create(name, text))
+                last.down.append(_create(quoted(name, dialect), text))
     return first, last
 
 

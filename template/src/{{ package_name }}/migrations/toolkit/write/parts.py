@@ -1,12 +1,14 @@
 """The operations of a new migration, with their way back, and what they do to a database."""
 
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from copy import copy
 from dataclasses import dataclass, field
-from functools import partial
 from typing import cast
 
+import sqlalchemy
+from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import _render_cmd_body
 from alembic.operations import Operations
 from alembic.operations.ops import (
     AddColumnOp,
@@ -18,17 +20,13 @@ from alembic.operations.ops import (
     ModifyTableOps,
     UpgradeOps,
 )
-from alembic.runtime.migration import MigrationContext
-from alembic.util import CommandError
-from sqlalchemy import Connection, DefaultClause, Table
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy.exc import DBAPIError
 
 from ....driver import TRANSACTIONAL_DDL, reason
 
 #: In `info` of an operation: what it drops comes back in the same migration, and is not lost.
 COMES_BACK = "comes back"
-
-Run = Callable[[], object]
 
 
 @dataclass
@@ -37,16 +35,41 @@ class Part:
     down: list[MigrateOperation] = field(default_factory=list)
 
 
+def quoted(name: str, dialect: Dialect) -> str:
+    """One that may have a schema before it."""
+    return ".".join(map(dialect.identifier_preparer.quote, name.split(".")))
+
+
 def reversible(operations: UpgradeOps) -> Part:
     return Part(operations.ops, operations.reverse().ops)
 
 
 def put_in_order(operations: UpgradeOps) -> None:
     """So that nothing is named that is not there yet, or goes while it is named."""
-    operations.ops.sort(key=lambda each: isinstance(each, DropTableOp))
+    dropped = [
+        (each.schema, each.table_name) for each in operations.ops if isinstance(each, DropTableOp)
+    ]
+    # Each with its indexes, which the way back makes before another table refers to them.
+    operations.ops.sort(
+        key=lambda each: (
+            isinstance(each, DropTableOp | ModifyTableOps)
+            and (each.schema, each.table_name) in dropped
+        )
+    )
     for each in operations.ops:
         if isinstance(each, ModifyTableOps):
             each.ops.sort(key=_turn)
+
+
+def put_references_first(operations: UpgradeOps) -> None:
+    """Of all tables, since what they need may be another table's."""
+    first: list[ModifyTableOps] = []
+    for each in operations.ops:
+        if isinstance(each, ModifyTableOps):
+            references = [change for change in each.ops if _turn(change) == 0]
+            each.ops = [change for change in each.ops if _turn(change) > 0]
+            first.append(ModifyTableOps(each.table_name, references, schema=each.schema))
+    operations.ops[:0] = [each for each in first if each.ops]
 
 
 def _turn(change: MigrateOperation) -> int:
@@ -76,53 +99,36 @@ def put_together(script: MigrationScript, parts: Iterable[Part]) -> None:
 
 
 class Trial:
-    """Does to the throw-away database what the migration will do."""
+    """Does to the throw-away database what the file will do: by what is written in it."""
 
-    def __init__(self, context: MigrationContext) -> None:
-        self._operations = Operations(context)
+    def __init__(self, context: AutogenContext) -> None:
+        self._context = context
         self._is_batch = bool(context.opts["render_as_batch"])
         self._connection = cast(Connection, context.connection)
+        # A type from elsewhere is written with its module.
+        modules = {name: module for name, module in sys.modules.items() if "." not in name}
+        self._names = modules | {"op": Operations(context.migration_context), "sa": sqlalchemy}
 
-    def run(self, part: Part) -> list[str]:
+    def run(self, operations: Iterable[MigrateOperation]) -> list[str]:
         """What the database refuses, which is left out."""
-        return [refused for each in self._runs(part) if (refused := self._try(each))]
+        return [refused for each in self._parts(operations) if (refused := self._try(each))]
 
-    def _runs(self, part: Part) -> Iterator[Run]:
-        for each in part.up:
-            if not isinstance(each, ModifyTableOps):
-                yield partial(self._operations.invoke, each)
-            elif self._is_batch:
-                yield partial(self._run_batch, each)
+    def _parts(self, operations: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
+        for each in operations:
+            if isinstance(each, ModifyTableOps) and not self._is_batch:
+                yield from each.ops
             else:
-                for change in each.ops:
-                    yield partial(self._operations.invoke, _as_rendered(change))
+                yield each
 
-    def _run_batch(self, table: ModifyTableOps) -> None:
-        with self._operations.batch_alter_table(table.table_name) as batch:
-            for change in table.ops:
-                batch.invoke(_as_rendered(change))
-
-    def _try(self, run: Run) -> str | None:
+    def _try(self, operation: MigrateOperation) -> str | None:
+        code = _render_cmd_body(UpgradeOps([operation]), self._context)
+        lines = [*sorted(self._context.imports), code]
         try:
             # Where a change of a table commits, a savepoint would be gone.
             with self._connection.begin_nested() if TRANSACTIONAL_DDL else nullcontext():
-                run()
+                exec("\n".join(lines), dict(self._names))  # noqa: S102
         except DBAPIError as error:
-            return reason(error)
-        except (SQLAlchemyError, CommandError, ValueError, NotImplementedError) as error:
-            return str(error)
+            return reason(error).rstrip(".")
+        except Exception as error:  # noqa: BLE001
+            return f"{type(error).__name__}: {error}".rstrip(".")
         return None
-
-
-def _as_rendered(change: MigrateOperation) -> MigrateOperation:
-    """What a file says of it, which is less than its objects say."""
-    rendered = copy(change)
-    if isinstance(rendered, AddColumnOp):
-        # Its index and its constraint are operations of their own.
-        rendered.column = rendered.column._copy()
-        rendered.column.index = rendered.column.unique = None
-    default = getattr(rendered, "modify_server_default", None)
-    if isinstance(default, DefaultClause):
-        # A batch operation of Alembic 1.20.1 does not take the one that its comparison gives.
-        vars(rendered)["modify_server_default"] = default.arg
-    return rendered

@@ -1,5 +1,8 @@
 """How operations are written that Alembic knows and does not write by itself."""
 
+import re
+from typing import Any
+
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import (
     _alembic_autogenerate_prefix,
@@ -8,25 +11,57 @@ from alembic.autogenerate.render import (
     renderers,
 )
 from alembic.ddl.impl import DefaultImpl
-from alembic.operations.ops import AlterColumnOp, CreatePrimaryKeyOp, RenameTableOp
+from alembic.operations.ops import (
+    AlterColumnOp,
+    CreatePrimaryKeyOp,
+    ExecuteSQLOp,
+    RenameTableOp,
+)
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Identity
+from sqlalchemy import ClauseElement, Identity, TextClause
+
+#: What `text()` would take for a parameter.
+PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w)")
 
 
 def prepare(context: MigrationContext) -> None:
-    _write_percent_signs_once(context.impl)
+    _write_text_to_be_read(context.impl)
+    renderers.dispatch_for(ExecuteSQLOp, replace=True)(_execute_sql)
     renderers.dispatch_for(RenameTableOp, replace=True)(_rename_table)
     renderers.dispatch_for(CreatePrimaryKeyOp, replace=True)(_create_primary_key)
     renderers.dispatch_for(AlterColumnOp, replace=True)(_alter_column_whole)
 
 
-def _write_percent_signs_once(impl: DefaultImpl) -> None:
-    """Alembic 1.20.1 writes them as some drivers take them, doubled, and these double them again."""
-    if "format" in impl.dialect.paramstyle:
-        render = impl.render_ddl_sql_expr
-        vars(impl)["render_ddl_sql_expr"] = lambda *arguments, **options: render(
-            *arguments, **options
-        ).replace("%%", "%")
+def _write_text_to_be_read(impl: DefaultImpl) -> None:
+    """By `text()`, which takes a colon for the beginning of a parameter.
+
+    Alembic 1.20.1 writes percent signs as some drivers take them, doubled, and these double them
+    again.
+    """
+    render = impl.render_ddl_sql_expr
+
+    def write(expression: ClauseElement, *, is_index: bool = False, **options: Any) -> str:
+        if isinstance(expression, TextClause) and any(
+            parameter.required for parameter in expression._bindparams.values()
+        ):
+            # As the server tells it.
+            written = expression.text
+        else:
+            written = render(expression, is_index=is_index, **options)
+            if "format" in impl.dialect.paramstyle:
+                written = written.replace("%%", "%")
+        return written if is_index else without_parameters(written)
+
+    vars(impl)["render_ddl_sql_expr"] = write
+
+
+def _execute_sql(ctx: AutogenContext, operation: ExecuteSQLOp) -> str:
+    sql = without_parameters(str(operation.sqltext))
+    return f"{_alembic_autogenerate_prefix(ctx)}execute({sql!r})"
+
+
+def without_parameters(sql: str) -> str:
+    return PARAMETER.sub(r"\:", sql)
 
 
 def _rename_table(ctx: AutogenContext, operation: RenameTableOp) -> str:

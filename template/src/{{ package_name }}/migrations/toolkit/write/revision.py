@@ -169,34 +169,36 @@ class Check(Comparison):
 class Writing(Comparison):
     def begin(self, ctx: AutogenContext, script: MigrationScript) -> None:
         super().begin(ctx, script)
-        self._trial = Trial(self.context)
-        self._models = ctx.table_key_to_table
+        self._trial, self._models = Trial(ctx), ctx.table_key_to_table
+        start = facts(self.connection)
         self._take(script)
         renames = Renames(self.context).settle(lambda: self._found, self._rename)
+        put_together(script, [*renames, *self._changes()])
+        self._left = self._not_written() if not self._refused else []
+        self._left += self._not_undone(script, start) if not self._refused else []
+
+    def _changes(self) -> Iterator[Part]:
+        """Each is tried out, before the next is found."""
         before = facts(self.connection)
-        first, last = server.around(self._found, self.context, before, self.wanted)
-        beginning = [*first, *self._drop_unseen(before), self._main(before)]
-        self._refused = [why for part in (*beginning, *last) for why in self._trial.run(part)]
-        completions = [] if self._refused else list(self._complete())
-        put_together(script, [*renames, *beginning, *completions, *last])
-        found = facts(self.connection)
-        left = [] if self._refused else self.judge.unlike(found, self.wanted)
-        self._left = [line for thing in left for line in self._to_write(thing, found)]
-
-    def _drop_unseen(self, before: Facts) -> list[Part]:
-        completion = Completion(self.connection, self._models)
-        unseen = self.judge.unseen(before, self.wanted)
-        return [completion.drop(thing, before[thing]) for thing in unseen]
-
-    def _main(self, before: Facts) -> Part:
-        """What Alembic has found, in an order that works, with a way back that leads there."""
         completion = Completion(self.connection, self._models)
         checks.leave_out_of_changes(self._found.ops)
         checks.drop_namesakes(self._found.ops, self._models, completion, before)
         put_in_order(self._found)
+        first, last = server.around(self._found, self.context, before, self.wanted)
+        unseen = self.judge.unseen(before, self.wanted)
+        drops = [completion.drop(thing, before[thing]) for thing in unseen]
+        beginning = [*first, *drops, self._main(completion)]
+        self._refused = [why for part in (*beginning, *last) for why in self._trial.run(part.up)]
+        yield from beginning
+        yield from () if self._refused else self._complete()
+        yield from last
+
+    def _main(self, completion: Completion) -> Part:
+        """What Alembic has found, with a way back that leads there."""
         main = reversible(self._found)
         checks.leave_out_doubled(main.up, self._models)
-        autogenerate.leave_out_indexes_of_dropped_tables(main.up)
+        for operations in (main.up, main.down):
+            autogenerate.leave_out_indexes_of_dropped_tables(operations)
         completion.restore(main.down)
         server.complete(main, self.context)
         return main
@@ -204,10 +206,26 @@ class Writing(Comparison):
     def _rename(self, part: Part) -> Part:
         completion = Completion(self.connection, self._models)
         part = server.put_aside(part, self.context, completion, facts(self.connection))
-        for refused in self._trial.run(part):
+        for refused in self._trial.run(part.up):
             raise CommandError(f"The rename cannot be done: {refused}. Nothing was written.")
         self._take(produce_migrations(self.context, self.context.opts["target_metadata"]))
         return part
+
+    def _not_written(self) -> list[str]:
+        found = facts(self.connection)
+        unlike = self.judge.unlike(found, self.wanted)
+        return [line for thing in unlike for line in self._to_write(thing, found)]
+
+    def _not_undone(self, script: MigrationScript, start: Facts) -> list[str]:
+        """The way back is tried out as well; only the values that a type has got stay in it."""
+        refused = self._trial.run(script.downgrade_ops_list[-1].ops)
+        found = facts(self.connection)
+        changed = {thing for thing in start if thing.kind == "type" and thing in found}
+        lines = differences(found, start | {thing: found[thing] for thing in changed})
+        return [
+            *(f"downgrade(), of which the database refuses a part: {why}" for why in refused),
+            *(f"downgrade(), since after it {line}" for line in lines),
+        ]
 
     def _take(self, script: MigrationScript) -> None:
         self._found = script.upgrade_ops_list[-1]
@@ -216,14 +234,16 @@ class Writing(Comparison):
 
     def _to_write(self, thing: Thing, found: Facts) -> Iterator[str]:
         for line in differences(_only(thing, found), _only(thing, self.wanted)):
-            yield f"{line}. {reflections.advice(thing, self.wanted[thing])}".rstrip(". ")
+            yield f"{line}. {reflections.advice(thing, self.wanted[thing], self.context.dialect)}".rstrip(
+                ". "
+            )
 
     def _complete(self) -> Iterator[Part]:
         found = facts(self.connection)
         completion = Completion(self.connection, self._models)
         for thing in self.judge.unlike(found, self.wanted):
             part = completion.part(thing, found.get(thing), self.wanted[thing])
-            if part and not self._trial.run(part):
+            if part and not self._trial.run(part.up):
                 yield part
 
     def finish(self, directives: Directives) -> None:
@@ -236,7 +256,7 @@ class Writing(Comparison):
                 "%s", f"Nothing to do, and no file written: {self.scope} are alike."
             )
             return
-        lost, risky = risks.losses(changes), risks.risks(changes)
+        lost, risky = risks.losses(changes), risks.risks(changes, self.context.dialect)
         for what, why in (lost | risky).items():
             _warn(f"{what}: {why}.")
         if lost or risky:

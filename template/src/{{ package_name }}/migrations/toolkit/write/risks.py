@@ -19,7 +19,7 @@ from alembic.operations.ops import (
     MigrationScript,
     ModifyTableOps,
 )
-from sqlalchemy import Column, Enum
+from sqlalchemy import Column, Dialect, Enum
 from sqlalchemy.types import TypeEngine
 
 from ..schema.snapshot import qualified
@@ -56,14 +56,14 @@ def losses(operations: Sequence[MigrateOperation]) -> Found:
     return found
 
 
-def risks(operations: Sequence[MigrateOperation]) -> Found:
+def risks(operations: Sequence[MigrateOperation], dialect: Dialect) -> Found:
     changes = [
         change for each in operations if isinstance(each, ModifyTableOps) for change in each.ops
     ]
-    return dict(_risks(changes))
+    return dict(_risks(changes, dialect))
 
 
-def _risks(changes: Sequence[MigrateOperation]) -> Iterator[tuple[str, str]]:
+def _risks(changes: Sequence[MigrateOperation], dialect: Dialect) -> Iterator[tuple[str, str]]:
     for change in changes:
         if isinstance(change, AddColumnOp):
             if _lacks_values(change.column):
@@ -71,7 +71,7 @@ def _risks(changes: Sequence[MigrateOperation]) -> Iterator[tuple[str, str]]:
                 yield f"{table}.{change.column.name}", NOT_NULL
         elif isinstance(change, AlterColumnOp):
             name = f"{qualified(change.table_name, change.schema)}.{change.column_name}"
-            if not can_cast(change):
+            if not can_cast(change, dialect):
                 yield name, CAST.format(change.existing_type, _shown(change.modify_type))
             elif change.modify_nullable is False:
                 yield name, NULLS
