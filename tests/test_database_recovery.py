@@ -94,6 +94,23 @@ async def test_a_server_that_accepts_and_stays_silent(service: Service) -> None:
             assert await running.is_idle()
 
 
+@on(*SERVERS)
+async def test_a_server_that_falls_silent_on_an_open_connection(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service.module("health").Readiness, "KEPT", 0)
+    async with service.proxy() as proxy, service.run(service.through(proxy.port)) as running:
+        answered = (await running.client.get("/readyz")).text
+        assert "does not answer" not in answered
+        proxy.freeze()
+        for _ in range(2):
+            async with asyncio.timeout(2):
+                assert "does not answer" in (await running.client.get("/readyz")).text
+        proxy.thaw()
+        await running.client.get("/readyz")  # the end of the old question
+        assert (await running.client.get("/readyz")).text == answered
+
+
 async def statuses(running: Running, number: int) -> list[int]:
     """As many requests of a reader and of a writer, all at the same time."""
     reading = [running.count() for _ in range(number)]

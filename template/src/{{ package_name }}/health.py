@@ -1,7 +1,7 @@
 """`/livez`: the process works. `/readyz`: it can serve requests."""
 
 import time
-from asyncio import Lock, timeout
+from asyncio import Task, create_task, timeout, wait
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -23,6 +23,7 @@ log = structlog.stdlib.get_logger(__name__)
 router = APIRouter(tags=["health"])
 #: Load balancers call them by address, whatever the service's name is.
 PATHS = ("/livez", "/readyz")
+NO_ANSWER = "The database does not answer."
 
 
 class Health(BaseModel):
@@ -51,28 +52,35 @@ class Readiness:
     def __init__(self, engine: AsyncEngine, script: ScriptDirectory) -> None:
         self.engine = engine
         self.script = script
-        self.asking = Lock()
-        self.known_until = 0.0
-        self.known: str | None = None
+        self.asked_at = 0.0
+        self.asking: Task[str | None] | None = None
 
     async def reason(self) -> str | None:
         """Why the service is not ready, or None."""
-        async with self.asking:
-            if time.monotonic() >= self.known_until:
-                self.known = await self.ask()
-                self.known_until = time.monotonic() + self.KEPT
-            return self.known
+        if self.asking is None or (self.asking.done() and self.is_old()):
+            self.asked_at = time.monotonic()
+            self.asking = create_task(self.ask())
+        # Not for its end: psycopg, when it is cancelled, waits for the server once more.
+        await wait({self.asking}, timeout=self.LIMIT)
+        return self.asking.result() if self.asking.done() else NO_ANSWER
+
+    def is_old(self) -> bool:
+        return time.monotonic() >= self.asked_at + self.KEPT
 
     async def ask(self) -> str | None:
         try:
             async with timeout(self.LIMIT), self.engine.connect() as connection:
                 found = await connection.run_sync(status, self.script)
         except TimeoutError:
-            return "The database does not answer."
+            return NO_ANSWER
         except (SQLAlchemyError, OSError) as error:
             log.warning("not ready", error=repr(getattr(error, "orig", error)))
             return "The database cannot be reached."
         return found.reason
+
+    def close(self) -> None:
+        if self.asking:
+            self.asking.cancel()
 
 
 @asynccontextmanager
@@ -80,4 +88,8 @@ async def open_readiness(url: URL) -> AsyncGenerator[Readiness, None]:
     script = ScriptDirectory.from_config(alembic_config())
     script.get_heads()
     async with open_engines(url, 1) as (_, reader):
-        yield Readiness(reader, script)
+        readiness = Readiness(reader, script)
+        try:
+            yield readiness
+        finally:
+            readiness.close()
