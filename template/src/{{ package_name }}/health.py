@@ -30,7 +30,7 @@ class Health(BaseModel):
     status: str
 
 
-@router.get("/livez")
+@router.get("/livez", responses=RESPONSES)
 async def livez() -> Health:
     return Health(status="alive")
 
