@@ -40,6 +40,22 @@ async def test_the_database_refuses_to_write_for_a_reader(service: Service) -> N
         assert (await running.create()).status_code == 201
 
 
+async def test_what_a_reader_was_given_to_write_is_not_lost_in_silence(service: Service) -> None:
+    async with service.run(size=1) as running:
+        await running.create()
+        client = running.client
+        for response in (
+            await client.post("/lab/items/read-only/late", json={}),
+            await client.patch("/lab/items/read-only?name=another"),
+            await client.delete("/lab/items/read-only"),
+        ):
+            assert response.status_code == 500
+            assert "take SessionDep" in response.json()["detail"]
+        assert (await client.patch("/lab/items/read-only?name=an%20item")).status_code == 200
+        assert await running.is_idle()
+        assert service.items() == 1
+
+
 async def test_both_sessions_in_one_request(service: Service) -> None:
     async with service.run(size=1, patience=0.5) as running:
         for before in range(3):

@@ -1,7 +1,7 @@
 """The database as the application sees it: base class, engines, sessions."""
 
 from asyncio import Semaphore, timeout
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy import URL, DateTime, Dialect, MetaData, Table, TypeDecorator, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from . import driver
 
@@ -140,12 +140,23 @@ async def get_session(database: DatabaseDep, _: PermitDep) -> AsyncGenerator[Asy
         yield session
 
 
+class ReadSession(Session):
+    """Refuses what it was given to write; without a flush nobody would hear that it is lost."""
+
+    def flush(self, objects: Sequence[Any] | None = None) -> None:
+        changed = [*self.new, *self.deleted, *filter(self.is_modified, self.dirty)]
+        if changed:
+            name = type(changed[0]).__name__
+            raise InvalidRequestError(f"ReadSessionDep does not write {name}: take SessionDep.")
+
+
 async def get_read_session(
     database: DatabaseDep, _: PermitDep
 ) -> AsyncGenerator[AsyncSession, None]:
     """No transaction: each statement sees what is committed. The database refuses writes."""
-    async with database.read_sessions() as session:
+    async with database.read_sessions(sync_session_class=ReadSession) as session:
         yield session
+        session.sync_session.flush()
 
 
 # "function" ends before the response is sent, so a failed commit is never a success.

@@ -68,6 +68,23 @@ async def create_item_while_reading(session: ReadSessionDep, data: NewItem) -> N
     await session.execute(insert(Item).values(**data.model_dump()))
 
 
+@router.post("/items/read-only/late", status_code=201)
+async def create_item_at_the_end_of_reading(session: ReadSessionDep, data: NewItem) -> None:
+    session.add(Item(**data.model_dump()))
+
+
+@router.patch("/items/read-only")
+async def change_items_while_reading(session: ReadSessionDep, name: str) -> None:
+    for item in await session.scalars(select(Item)):
+        item.name = name
+
+
+@router.delete("/items/read-only")
+async def delete_items_while_reading(session: ReadSessionDep) -> None:
+    for item in await session.scalars(select(Item)):
+        await session.delete(item)
+
+
 @router.post("/items/both", status_code=201)
 async def create_item_with_both(
     session: SessionDep, read_session: ReadSessionDep, data: NewItem
