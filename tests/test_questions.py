@@ -115,6 +115,13 @@ class TestTakenNames:
         others = [name for names in STANDARD_LIBRARY_OF_SOME.values() for name in names]
         assert refused(questionnaire, {*running, *others})
 
+    def test_the_folders_of_a_project(
+        self, questionnaire: Questionnaire, render: Callable[..., Project]
+    ) -> None:
+        folders = {path.name for path in render().path.iterdir() if path.is_dir()}
+        assert {"src", "scripts"} <= folders
+        assert refused(questionnaire, {name for name in folders if not name.startswith(".")})
+
     @pytest.mark.parametrize("database", DATABASES)
     def test_all_that_a_service_installs(
         self, questionnaire: Questionnaire, tmp_path: Path, database: str
