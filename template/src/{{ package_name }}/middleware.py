@@ -122,7 +122,7 @@ class AllowedHosts:
 
     def __init__(self, app: ASGIApp, *, names: Sequence[str], open_paths: Sequence[str]) -> None:
         self.app = app
-        self.names = names
+        self.names = [name.lower() for name in names]
         self.open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,7 +133,7 @@ class AllowedHosts:
             await self.app(scope, receive, send)
 
     def allows(self, scope: Scope) -> bool:
-        host = re.sub(r":\d*$", "", Headers(scope=scope).get("host", "")).lower()
+        host = re.sub(r"\.?(:\d*)?$", "", Headers(scope=scope).get("host", "")).lower()
         return scope["path"] in self.open_paths or any(
             name in {"*", host} or (name.startswith("*.") and host.endswith(name[1:]))
             for name in self.names
