@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic.util import CommandError
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -134,6 +135,17 @@ async def test_a_server_that_was_restarted(empty_service: Service) -> None:
             # Nobody asked meanwhile: what is in the pools is dead, and is noticed.
             assert await statuses(running, 5) == [200] * 5 + [201] * 5
             assert await running.is_idle()
+
+
+@on("mysql")
+async def test_a_url_that_takes_the_server_for_mariadb(service: Service) -> None:
+    url = make_url(service.url).set(drivername="mariadb")
+    async with service.run(url.render_as_string(hide_password=False), size=2) as running:
+        assert set(await statuses(running, 3)) == {503}
+        assert (await running.client.get("/readyz")).status_code == 503
+    look = service.module("migrations.toolkit.connection").look
+    with pytest.raises(CommandError, match=r"is MySQL, and .* write mysql://"), look(url):
+        pass
 
 
 @on(*SERVERS)

@@ -88,6 +88,8 @@ def create_engines(url: URL, size: int, **options: Any) -> tuple[AsyncEngine, As
     writer = create_async_engine(url, **options)
     options |= {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
     reader = create_async_engine(url, **options)
+    for engine in (writer, reader):
+        require_kind(engine.sync_engine)
     event.listen(writer.sync_engine, "connect", set_up)
     event.listen(writer.sync_engine, "reset", roll_back)
     event.listen(reader.sync_engine, "connect", set_up_read_only)
@@ -101,6 +103,22 @@ async def connect_in_time(**kwargs: Any) -> asyncmy.Connection:
             return await asyncmy.connect(**kwargs)
     except TimeoutError:
         raise asyncmy.errors.OperationalError(2013, "The server does not answer") from None
+
+
+def require_kind(engine: Engine) -> None:
+    """Before SQLAlchemy finds MySQL behind mariadb://, which for it is no error of a database."""
+    if engine.dialect.name == "mariadb":
+        event.listen(engine, "connect", refuse_mysql, insert=True)
+
+
+def refuse_mysql(connection: Any, record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("SELECT version()")
+    [version] = cursor.fetchone()
+    cursor.close()
+    if "MariaDB" not in version:
+        why = "it is MySQL, and the URL says mariadb://; write mysql://"
+        raise record.driver_connection.OperationalError(0, why)
 
 
 def set_up(connection: Any, _: Any) -> None:
@@ -160,6 +178,7 @@ def create_migration_engine(url: URL, **options: Any) -> Engine:
     url = url.set(drivername=f"{url.get_backend_name()}+pymysql")
     options |= {"poolclass": NullPool, "connect_args": connect, "hide_parameters": True}
     engine = create_engine(url, **options)
+    require_kind(engine)
     event.listen(engine, "connect", set_up)
     if url.database:
         event.listen(engine, "connect", require_utf8mb4)
