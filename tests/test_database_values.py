@@ -54,6 +54,15 @@ async def test_what_does_not_fit_is_refused(service: Service) -> None:
     assert service.items() == 0
 
 
+async def test_a_nul_in_a_text_is_no_bug_of_the_service(service: Service) -> None:
+    """PostgreSQL cannot store it."""
+    expected = (422, 0) if service.database == "postgresql" else (201, 1)
+    async with service.run() as running:
+        response = await running.create(name="a\0b")
+        assert (response.status_code, service.items()) == expected
+        assert await running.is_idle()
+
+
 @on("mariadb", "mysql")
 async def test_every_connection_is_strict_and_in_utc(service: Service) -> None:
     """Whatever the server's default is."""

@@ -289,6 +289,11 @@ def is_unavailable(error: DBAPIError) -> bool:
     return error.connection_invalidated or refused or _code(error) in PASSES
 
 
+def is_unstorable(error: DBAPIError) -> bool:
+    """Whether a text has a character that no text of this database may have."""
+    return False
+
+
 def _code(error: DBAPIError) -> Any:
     return error.orig.args[0] if error.orig and error.orig.args else None
 

@@ -201,6 +201,13 @@ def is_unavailable(error: DBAPIError) -> bool:
     )
 
 
+def is_unstorable(error: DBAPIError) -> bool:
+    """Whether a text has a character that no text of this database may have: it is NUL."""
+    # The driver itself refuses it in a text, the server in JSON.
+    in_text = isinstance(error.orig, errors.DataError) and "NUL (0x00)" in str(error.orig)
+    return in_text or isinstance(error.orig, errors.UntranslatableCharacter)
+
+
 def taken_columns(error: IntegrityError, metadata: MetaData) -> list[str]:
     """The columns of the unique constraint that refused a value, if one did."""
     if not isinstance(error.orig, errors.UniqueViolation):

@@ -229,6 +229,11 @@ def is_unavailable(error: DBAPIError) -> bool:
     return name.startswith(UNAVAILABLE) or (name == "READONLY" and error.statement is None)
 
 
+def is_unstorable(error: DBAPIError) -> bool:
+    """Whether a text has a character that no text of this database may have."""
+    return False
+
+
 def taken_columns(error: IntegrityError, metadata: MetaData) -> list[str]:
     """The columns of the unique constraint that refused a value, if one did."""
     kind, _, columns = str(error.orig).partition(" constraint failed: ")

@@ -177,6 +177,9 @@ async def handle_database(request: Request, error: Any) -> ProblemResponse:
     if driver.is_unavailable(error):
         log.warning("the database is unavailable", error=repr(error.orig))
         return unavailable("The database cannot be reached.")
+    if driver.is_unstorable(error):
+        detail = "A text has a character that the database cannot store, such as NUL."
+        return respond(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
     raise error
 
 
