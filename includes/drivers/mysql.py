@@ -6,6 +6,7 @@ import ssl
 from asyncio import timeout
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import asyncmy
 from alembic.util import CommandError
@@ -62,6 +63,7 @@ def parse_url(value: Any, _: Path) -> URL:
         raise ValueError(f"is not a MySQL or MariaDB URL; it looks like {EXAMPLE_URL}")
     if not url.database:
         raise ValueError(f"names no database; it looks like {EXAMPLE_URL}")
+    refuse_empty_parameters(str(value))
     if unknown := sorted(url.query.keys() - PARAMETERS - TLS_PARAMETERS):
         known = ", ".join(sorted(PARAMETERS | TLS_PARAMETERS))
         raise ValueError(f"has an unknown parameter {unknown[0]}; known are {known}")
@@ -73,6 +75,14 @@ def parse_url(value: Any, _: Path) -> URL:
     except OSError as error:
         raise ValueError(f"names TLS files that cannot be used ({error})") from None
     return url.set(drivername=url.get_backend_name())
+
+
+def refuse_empty_parameters(url: str) -> None:
+    """SQLAlchemy would drop them, and with them perhaps the demand for TLS."""
+    query = url.rpartition("@")[2].partition("?")[2]
+    for name, setting in parse_qsl(query, keep_blank_values=True):
+        if not setting:
+            raise ValueError(f"has a parameter {name} without a value")
 
 
 def create_engines(url: URL, size: int, **options: Any) -> tuple[AsyncEngine, AsyncEngine]:

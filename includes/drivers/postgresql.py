@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 from select import POLLIN, poll
 from typing import Any
+from urllib.parse import parse_qsl
 
 from psycopg import AsyncConnection, ProgrammingError, errors
 from psycopg.conninfo import make_conninfo
@@ -63,7 +64,16 @@ def parse_url(value: Any, _: Path) -> URL:
         raise ValueError(f"is not a PostgreSQL URL; it looks like {EXAMPLE_URL}")
     if not url.database:
         raise ValueError(f"names no database; it looks like {EXAMPLE_URL}")
+    refuse_empty_parameters(str(value))
     return url.set(drivername="postgresql")
+
+
+def refuse_empty_parameters(url: str) -> None:
+    """SQLAlchemy would drop them, and with them perhaps the demand for TLS."""
+    query = url.rpartition("@")[2].partition("?")[2]
+    for name, setting in parse_qsl(query, keep_blank_values=True):
+        if not setting:
+            raise ValueError(f"has a parameter {name} without a value")
 
 
 def create_engines(url: URL, size: int, **options: Any) -> tuple[AsyncEngine, AsyncEngine]:
