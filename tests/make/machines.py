@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-TOOLS = ["awk", "cat", "cp", "dirname", "env", "git", "grep", "make", "mkdir", "rm", "sed", "sh"]
-TOOLS += ["sleep", "touch"]
+TOOLS = ["awk", "cat", "cp", "dirname", "env", "git", "grep", "ls", "make", "mkdir", "rm", "sed"]
+TOOLS += ["sh", "sleep", "touch"]
 # Without these nothing can be downloaded, however bare the machine.
 NETWORK = re.compile(r"(PIP|UV|SSL)_|(https?|all|no)_proxy$", re.IGNORECASE)
 

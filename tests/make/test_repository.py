@@ -31,11 +31,13 @@ class TestRepository:
             ("port=http", "port=http is not a number."),
             ("port=", "port= is not a number."),
             ("port=65536", "port=65536 is not a number from 1 to 65535."),
+            (f"port={'9' * 20}", f"port={'9' * 20} is not a number from 1 to 65535."),
             ("port=0", "port=0 is not a number from 1 to 65535."),
             (
                 "database=oracle",
                 "database=oracle is none of sqlite, postgresql, mysql and mariadb.",
             ),
+            ("into=", "into= names no folder"),
             ("into=foreign", "foreign is there and is not a service of this template: "),
             ("into=other", "other has another database already: "),
         ],
@@ -61,24 +63,31 @@ class TestRepository:
         (checkout / ".venv/.installed").touch()
         # Interrupted while it writes, the real one leaves what it has written.
         copier = checkout / ".venv" / "bin" / "copier"
-        copier.write_text("#!/bin/sh\nmkdir -p ../demo/src && exec sleep 60\n")
+        copier.write_text(
+            "#!/bin/sh\ntrap 'echo Traceback >&2; exit 1' INT\nmkdir -p ../demo/src\nsleep 60\n"
+        )
         copier.chmod(0o755)
         process = subprocess.Popen(
             [str(machine.commands / "make"), "demo", "into=../demo"],
             cwd=checkout,
             env=machine.environment(),
             start_new_session=True,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         while not (checkout.parent / "demo" / "src").exists():
             assert process.poll() is None
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(30) != 0
+        _, said = process.communicate(timeout=30)
+        assert process.returncode != 0
+        assert "Traceback" not in said
         assert not (checkout.parent / "demo").exists()
 
     @pytest.mark.slow
     def test_two_commands_on_a_bare_machine(self, checkout: Path, machine: Machine) -> None:
         machine.put_real_python()
+        (checkout.parent / "a demo").mkdir()  # An empty folder is as good as none.
         port = free_port()
         demo = ["demo", f"port={port}", "into=../a demo"]
         with machine.serve(checkout, port, *demo) as client:
