@@ -73,6 +73,24 @@ def advice(project: Project, url: URL) -> str:
     return re.split(r"create what is missing: |for development: ", said)[-1]
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_the_tests_end_at_once_where_they_get_no_database(
+    render: Render, database: str, database_url: str
+) -> None:
+    project = render(database=database).install()
+    url = make_url(database_url)
+    user = f"plain_{url.database}"
+    execute(database_url, f"CREATE ROLE {user} LOGIN")
+    try:
+        written = url.set(username=user).render_as_string(hide_password=False)
+        done = project.run("python", "-m", "pytest", "-n", "2", url=written, check=False)
+    finally:
+        execute(database_url, f"DROP ROLE {user}")
+    assert done.returncode == 2
+    assert re.search(f'Interrupted: .* `ALTER ROLE "{user}" CREATEDB`', done.stdout)
+    assert "sqlalchemy" not in done.stdout
+
+
 def test_help_at_each_level(render: Render) -> None:
     project = render().install()
     name = project.console_script

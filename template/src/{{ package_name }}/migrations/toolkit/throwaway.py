@@ -31,21 +31,26 @@ def throw_away_database(url: URL) -> Iterator[URL]:
     """An empty one, with the server's defaults; its user must be allowed to make it."""
     with TemporaryDirectory() as folder:
         elsewhere = driver.throw_away_url(url, Path(folder), uuid4().hex[:12])
-        try:
-            driver.create_database(elsewhere)
-        except DBAPIError as error:
-            if error.statement is None:  # There is no connection.
-                raise CommandError(driver.explain(error, url)) from None
-            how = definitions.ALLOW.format(user=url.username, database=url.database)
-            raise CommandError(
-                "To compare with, the migrations are run in a throw-away database on the same"
-                f" server, and this user may not make one ({driver.reason(error)}). Let an"
-                f" administrator run `{how}`, or set DATABASE_SCRATCH_URL to a user who may."
-            ) from None
+        create_database(elsewhere, url)
         try:
             yield elsewhere
         finally:
             driver.drop_database(elsewhere)
+
+
+def create_database(elsewhere: URL, url: URL) -> None:
+    """On the server of the second, which is what a refusal speaks of."""
+    try:
+        driver.create_database(elsewhere)
+    except DBAPIError as error:
+        if error.statement is None:  # There is no connection.
+            raise CommandError(driver.explain(error, url)) from None
+        how = definitions.ALLOW.format(user=url.username, database=url.database)
+        raise CommandError(
+            "To compare with, and for tests, the migrations are run in a throw-away database on"
+            f" the same server, and this user may not make one ({driver.reason(error)}). Let an"
+            f" administrator run `{how}`, or set DATABASE_SCRATCH_URL to a user who may."
+        ) from None
 
 
 @contextmanager
