@@ -193,6 +193,11 @@ class Target:
         with engine.connect() as connection:
             return set(inspect(connection).get_table_names())
 
+    def indexes(self, table: str) -> set[str | None]:
+        engine = create_engine(driver_url(self.url), poolclass=NullPool)
+        with engine.connect() as connection:
+            return {index["name"] for index in inspect(connection).get_indexes(table)}
+
     def query(self, statement: str) -> list[tuple[object, ...]]:
         return query(self.url, statement)
 

@@ -182,3 +182,38 @@ def test_an_index_is_not_built_again(lab: Lab) -> None:
         assert "Migration r2 had to wait longer than 0.4 s" in output
         assert target.query("SELECT 'ix_amount'::regclass::oid") == built
         assert measured.worst < TOLERANCE
+
+
+# As a migration does where some installations lack the index.
+CAUGHT = """
+op.create_table("before", sa.Column("id", sa.Integer, primary_key=True))
+try:
+    with op.get_bind().begin_nested():
+        op.drop_index("ix_amount", "accounts")
+except sa.exc.DBAPIError:
+    pass
+"""
+AFTER = """
+op.create_table("after", sa.Column("id", sa.Integer, primary_key=True))
+"""
+
+
+@ON_SERVERS
+def test_a_lock_that_was_not_given_is_no_error_to_be_caught(lab: Lab) -> None:
+    """Whether the migration then goes on, ends, or fails."""
+    lab.write("r1", f'{CREATE}op.create_index("ix_amount", "accounts", ["amount"])')
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        with transaction(target.url, QUERY):
+            for rest in (AFTER, "", "raise RuntimeError"):
+                lab.write("r2", CAUGHT + rest)
+                ended = target.alembic(
+                    "-x", "lock-wait=0", "upgrade", "head", MIGRATION_LOCK_TIMEOUT="0.3"
+                )
+                assert "Migration r2 did not get its locks" in ended.output
+                assert target.revision == "r1"
+                assert "after" not in target.tables()
+        lab.write("r2", CAUGHT + AFTER)
+        target.upgrade("head")
+        assert {"before", "after"} <= target.tables()
+        assert "ix_amount" not in target.indexes("accounts")

@@ -22,6 +22,7 @@ from ..progress import Progress
 from ..status import applied_by, listed, status, unmanaged_tables
 from ..whereabouts import advice, whereabouts
 from . import loss, server
+from .conflicts import insisted_on
 from .watch import watch
 
 logger = logging.getLogger(__name__)
@@ -255,7 +256,7 @@ def run(connection: Connection, plan: Plan, recorder: history.Recorder, patience
 
 
 def _attempt(connection: Connection, plan: Plan) -> None:
-    with context.begin_transaction():
+    with context.begin_transaction(), insisted_on(connection):
         context.run_migrations()
         server.finish(connection, is_stamp=plan.is_stamp)
     connection.commit()
