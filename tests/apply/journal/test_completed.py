@@ -1,5 +1,7 @@
 """MySQL and MariaDB: what the next run does with what an interrupted one has left."""
 
+from textwrap import indent
+
 import pytest
 
 from .workshop import MARKS, TABLE, Workshop
@@ -228,14 +230,49 @@ def test_they_are_swapped_by_a_user_who_is_not_told_which_is_which(workshop: Wor
 
 
 def test_a_long_result(workshop: Workshop) -> None:
-    """Only its digest is kept: it must be there again."""
-    read = "op.get_bind().execute(sa.text(\"SELECT v, REPEAT('x', 900000) FROM t\")).all()\n"
-    with workshop.case(read + A + DIE + B) as case:
+    """Rows that the next run cannot read again."""
+    read = """
+read = sa.text("SELECT id, REPEAT('x', 900000) FROM t WHERE v < 10")
+ids = [id for id, _ in op.get_bind().execute(read)]
+"""
+    use = 'op.execute(f"UPDATE t SET v = v + 1 WHERE id IN ({ids[0]}, {ids[1]})")\n'
+    with workshop.case(read + TIMES_TEN + A + DIE + use) as case:
         case.die()
         case.complete()
-    with workshop.case(read + TIMES_TEN + A + DIE + B) as case:
+        assert case.query("SELECT v FROM t ORDER BY id") == [(11,), (21,)]
+    with workshop.case(read + A + DIE + B) as case:
         case.die()
+        case.execute('UPDATE alembic_journal SET outcome = \'{"digest": "1f"}\' WHERE number = 1')
         assert "the long result that it once gave is not known" in case.refused()
+
+
+COMMITS = [
+    A,
+    'op.execute("COMMIT")\n',
+    "with op.get_context().autocommit_block():\n    pass\n",
+]
+
+
+def test_a_result_that_the_journal_cannot_keep(workshop: Workshop, database: str) -> None:
+    """It is half as long as a packet may be, and cannot be compressed."""
+    count = {"mariadb": 80, "mysql": 160}[database]
+    read = f"""
+op.get_bind().execute(sa.text(
+    "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
+    " SELECT RANDOM_BYTES(1024) FROM n CROSS JOIN n AS m"
+)).all()
+"""
+    with workshop.case(TIMES_TEN + read + TIMES_TEN) as case:
+        for commit in COMMITS:
+            ignored = indent(commit, "    ")
+            case.edit(f"{TIMES_TEN}{read}with suppress(Exception):\n{ignored}{TIMES_TEN}")
+            refusal = case.refused()
+            assert "Statement 2 of the upgrade of r2 gives more rows than the journal" in refusal
+            assert case.query("SELECT v FROM t ORDER BY id") == [(1,), (2,)]
+            assert case.query("SELECT COUNT(*) FROM alembic_journal") == [(0,)]
+        case.edit(TIMES_TEN + read + TIMES_TEN)
+        case.complete()
+        assert case.query("SELECT v FROM t ORDER BY id") == [(100,), (200,)]
 
 
 def test_half_of_the_tables_are_dropped(workshop: Workshop) -> None:

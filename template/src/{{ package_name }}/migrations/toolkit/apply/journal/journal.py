@@ -14,9 +14,8 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 
 from ... import history
-from . import values
+from . import outcome, values
 from .entries import Entries, Entry, State, Step
-from .outcome import NOTHING
 from .replay import Execution, Replay
 from .schema import Schema
 from .statements import Statement
@@ -48,6 +47,7 @@ class Journal:
         self._replay: Replay | None = None
         for name in EVENTS:
             event.listen(connection.engine, name, self._listener(name))
+        event.listen(connection, "commit", self._before_commit)
 
     @contextmanager
     def applying(self, step: MigrationInfo) -> Iterator[None]:
@@ -58,8 +58,8 @@ class Journal:
         try:
             left = self._load(now)
             self._replay = Replay(self._connection, self._entries, now, file, left)
-            yield
-            self._replay.finish()
+            with self._replay.running():
+                yield
             self._completed = now
         except self._wire.errors.Error as error:
             # Of a statement of the journal's own, of which SQLAlchemy does not know.
@@ -67,6 +67,10 @@ class Journal:
             raise DBAPIError(None, None, error, connection_invalidated=is_lost) from None
         finally:
             self._replay = None
+
+    def _before_commit(self, _: Connection) -> None:
+        if self._replay:
+            self._replay.before_commit()
 
     def _listener(self, name: str) -> Callable[..., bool]:
         run = getattr(self._connection.dialect, name)
@@ -112,7 +116,7 @@ class Journal:
                 f"The {last.step} stopped at statement {last.number} and must be completed first:"
                 f" `{last.step.command}`."
             )
-        if LOCK_WAIT_TIMEOUT not in values.load(last.outcome).get("error", ()):
+        if LOCK_WAIT_TIMEOUT not in outcome.load(last.outcome).get("error", ()):
             logger.warning("The %s stopped at statement %d: completing it.", now, last.number)
         if last.state == State.INTENT:
             # Written at once: later statements may change the same tables.
@@ -122,7 +126,7 @@ class Journal:
         schema = Schema(self._connection, self._wire)
         done = took_effect(last, schema, self._wire, resume)
         state = State.DONE if done else State.FAILED
-        judged = replace(last, state=state, outcome=values.dump(NOTHING))
+        judged = replace(last, state=state, outcome=values.dump(outcome.NOTHING))
         # It is written with the entry, and this session has another one.
         self._entries.restore_last_insert_id(last.number)
         self._entries.write(judged)

@@ -1,5 +1,7 @@
 """What a statement gave to the migration, to give it again in a later run."""
 
+import base64
+import zlib
 from typing import Any
 
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
@@ -11,10 +13,14 @@ from .wire import Wire
 
 Outcome = dict[str, Any]
 
-#: Of a longer result a digest is kept.
+#: A longer one is compressed.
 MAX_LENGTH = 1_000_000
+# JSON does not begin with it.
+_COMPRESSED = "zlib:"
 #: Of a statement that was not heard of any more.
 NOTHING: Outcome = {"rowcount": 0, "lastrowid": 0}
+#: What is kept of one that is too long. Older releases kept a digest of it.
+LOST = values.dump({"digest": None})
 
 
 def take(
@@ -31,8 +37,28 @@ def take(
             cursor.scroll(0, mode="absolute")
     if variables:
         outcome["variables"] = wire.run(f"SELECT {', '.join(variables)}")[0]
+    return outcome
+
+
+def dump(outcome: Outcome, wire: Wire) -> str:
+    """At most half of what a packet may hold: the rest of the entry goes with it."""
     text = values.dump(outcome)
-    return outcome if len(text) <= MAX_LENGTH else {"digest": values.digest(text)}
+    if len(text) <= MAX_LENGTH:
+        return text
+    text = _COMPRESSED + base64.b64encode(zlib.compress(text.encode(), level=1)).decode()
+    [(packet,)] = wire.run("SELECT @@max_allowed_packet")
+    return text if len(text) <= packet // 2 else LOST
+
+
+def load(text: str) -> Outcome:
+    if text.startswith(_COMPRESSED):
+        text = zlib.decompress(base64.b64decode(text.removeprefix(_COMPRESSED))).decode()
+    outcome: Outcome = values.load(text)
+    return outcome
+
+
+def is_lost(outcome: Outcome) -> bool:
+    return "digest" in outcome
 
 
 def give(

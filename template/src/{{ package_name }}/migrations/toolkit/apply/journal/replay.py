@@ -1,7 +1,7 @@
 """The flow: each statement of a migration runs and is journalled, or is answered from the journal."""
 
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,6 +60,8 @@ class Replay:
         #: Written since a savepoint, if there is one.
         self._since_savepoint: list[Entry] | None = None
         self._refusal: CommandError | None = None
+        #: Why nothing may be committed.
+        self._unkept: CommandError | None = None
 
     def handle(self, execution: Execution) -> None:
         """Nothing more is executed after a refusal, whatever the migration makes of it."""
@@ -70,14 +72,29 @@ class Replay:
                 self._refusal = refusal
         self._raise_refusal()
 
-    def finish(self) -> None:
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Around the migration's function."""
+        try:
+            yield
+        finally:
+            self._raise_refusal()
+        self._finish()
+
+    def _finish(self) -> None:
         """With the change of the version row, in one transaction."""
-        self._raise_refusal()
         for number, entry in self._left.items():
             if number > self._number and entry.state == State.DONE:
                 raise CommandError(self._changed(entry))
         if self._number or self._left:
             self._entries.clear()
+
+    def before_commit(self) -> None:
+        if self._unkept:
+            self._refusal, self._unkept = self._unkept, None
+            # SQLAlchemy takes a transaction for ended whose commit was refused.
+            self._wire.run("ROLLBACK")
+            raise self._refusal
 
     def _raise_refusal(self) -> None:
         if self._refusal:
@@ -103,8 +120,10 @@ class Replay:
             self._execute(execution)
 
     def _run_for_session(self, execution: Execution) -> None:
-        execution.run()
         word = execution.statement.text.upper().split()[0]
+        if word in {"COMMIT", "START", "BEGIN"}:
+            self.before_commit()
+        execution.run()
         if word == "SAVEPOINT" and self._since_savepoint is None:
             self._since_savepoint = []
         if word == "ROLLBACK":
@@ -169,8 +188,10 @@ class Replay:
                     if autocommits:
                         self._commit()
             raise
-        done = self._entry(execution, State.DONE)
-        self._write(replace(done, outcome=self._take(execution)))
+        done = replace(self._entry(execution, State.DONE), outcome=self._take(execution))
+        self._write(done)
+        if done.outcome == outcome.LOST:
+            self._unkept = self._too_long(execution)
         if autocommits:
             self._commit()
 
@@ -191,31 +212,25 @@ class Replay:
             self._since_savepoint.append(entry)
 
     def _commit(self) -> None:
+        self.before_commit()
         self._wire.commit()
         self._since_savepoint = None
 
     def _take(self, execution: Execution) -> str:
         variables = execution.statement.variables
-        return values.dump(outcome.take(execution.cursor, execution.context, variables, self._wire))
+        taken = outcome.take(execution.cursor, execution.context, variables, self._wire)
+        return outcome.dump(taken, self._wire)
 
     def _answer(self, entry: Entry, execution: Execution) -> None:
         self._compare(entry, execution)
         self._note_temporary_tables(execution.statement)
-        given = values.load(entry.outcome)
-        if "digest" in given:
-            if not self._gives_again(execution, given):
-                raise self._refuse(execution, "the long result that it once gave is not known")
-        elif not outcome.can_give(given, execution.context):
+        given = outcome.load(entry.outcome)
+        if outcome.is_lost(given):
+            raise self._refuse(execution, "the long result that it once gave is not known")
+        if not outcome.can_give(given, execution.context):
             raise self._refuse(execution, "SQLAlchemy reads the rows that it gave in its own way")
-        else:
-            variables = execution.statement.variables
-            outcome.give(given, execution.cursor, execution.context, variables, self._wire)
-
-    def _gives_again(self, execution: Execution, given: outcome.Outcome) -> bool:
-        if execution.statement.kind is not Kind.READ:
-            return False
-        execution.run()
-        return bool(values.load(self._take(execution)) == given)
+        variables = execution.statement.variables
+        outcome.give(given, execution.cursor, execution.context, variables, self._wire)
 
     def _compare(self, entry: Entry, execution: Execution) -> None:
         """In the same file, a value may be another one: a new uuid, or the time."""
@@ -248,6 +263,13 @@ class Replay:
             f"The {self._step} cannot be completed at statement {self._number}, because {why}."
             f" Complete it by hand, then tell with `{DISTRIBUTION} db stamp` where the database"
             f" is: {execution.shown}"
+        )
+
+    def _too_long(self, execution: Execution) -> CommandError:
+        return CommandError(
+            f"Statement {self._number} of the {self._step} gives more rows than the journal can"
+            " keep, and what follows would commit: read in parts (by key, with LIMIT), or put what"
+            f" follows into a migration of its own: {execution.shown}"
         )
 
     def _changed(self, entry: Entry) -> str:
