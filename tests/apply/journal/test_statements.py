@@ -46,6 +46,10 @@ def statements() -> Any:
         ("SET @x = 3", "SESSION"),
         ("SET @x = UUID()", "READ"),
         ("LOCK TABLES t WRITE", "REFUSED"),
+        ("rollback", "REFUSED"),
+        ("ROLLBACK WORK AND CHAIN", "REFUSED"),
+        ("ROLLBACK TO a", "SESSION"),
+        ("ROLLBACK WORK TO SAVEPOINT a", "SESSION"),
     ],
 )
 def test_kind(statements: Any, sql: str, kind: str) -> None:

@@ -48,6 +48,7 @@ class Journal:
         for name in EVENTS:
             event.listen(connection.engine, name, self._listener(name))
         event.listen(connection, "commit", self._before_commit)
+        event.listen(connection, "rollback", self._before_rollback)
 
     @contextmanager
     def applying(self, step: MigrationInfo) -> Iterator[None]:
@@ -71,6 +72,10 @@ class Journal:
     def _before_commit(self, _: Connection) -> None:
         if self._replay:
             self._replay.before_commit()
+
+    def _before_rollback(self, _: Connection) -> None:
+        if self._replay:
+            self._replay.before_rollback()
 
     def _listener(self, name: str) -> Callable[..., bool]:
         run = getattr(self._connection.dialect, name)

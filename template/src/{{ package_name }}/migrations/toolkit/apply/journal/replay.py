@@ -96,16 +96,17 @@ class Replay:
             self._wire.run("ROLLBACK")
             raise self._refusal
 
+    def before_rollback(self) -> None:
+        """It cannot be prevented, but nothing is executed after it."""
+        self._refusal = self._refusal or self._rolls_back("rollback()")
+
     def _raise_refusal(self) -> None:
         if self._refusal:
             raise self._refusal
 
     def _handle(self, execution: Execution) -> None:
         if execution.statement.kind is Kind.REFUSED:
-            raise CommandError(
-                "LOCK TABLES in a migration locks out the journal that makes migrations safe:"
-                f" leave it out: {execution.shown}"
-            )
+            raise self._refused(execution.statement)
         if execution.statement.kind is Kind.SESSION:
             self._run_for_session(execution)
             return
@@ -263,6 +264,20 @@ class Replay:
             f"The {self._step} cannot be completed at statement {self._number}, because {why}."
             f" Complete it by hand, then tell with `{DISTRIBUTION} db stamp` where the database"
             f" is: {execution.shown}"
+        )
+
+    def _refused(self, statement: Statement) -> CommandError:
+        if statement.essence.upper().startswith("ROLLBACK"):
+            return self._rolls_back(statement.text)
+        return CommandError(
+            "LOCK TABLES in a migration locks out the journal that makes migrations safe:"
+            f" leave it out: {statement.text}"
+        )
+
+    def _rolls_back(self, what: str) -> CommandError:
+        return CommandError(
+            f"The {self._step} says {what}, by which rows that it has written would be lost and the"
+            " migration recorded nevertheless: leave it out. begin_nested() is for what may fail."
         )
 
     def _too_long(self, execution: Execution) -> CommandError:

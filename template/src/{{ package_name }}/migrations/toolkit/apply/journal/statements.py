@@ -29,7 +29,7 @@ class Kind(Enum):
     OPAQUE = auto()
     #: Is about the session, so that each session needs it again; not numbered.
     SESSION = auto()
-    #: Would lock out the journal.
+    #: Would lock out the journal, or undo a part of the migration.
     REFUSED = auto()
 
 
@@ -46,6 +46,7 @@ _OUTSIDE = r"USER|ROLE|SERVER|(UNDO )?TABLESPACE|LOGFILE|INSTANCE|RESOURCE"
 # These come first: their first word alone misleads.
 _EXCEPTIONS = [
     (r"LOCK TABLES?\b", Kind.REFUSED),
+    (r"ROLLBACK\b(?! (WORK )?TO\b)", Kind.REFUSED),
     # No implicit commit.
     (r"(CREATE|DROP) (OR REPLACE )?TEMPORARY\b", Kind.WRITE),
     # Outside any schema that could be looked at.
