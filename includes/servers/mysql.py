@@ -100,7 +100,9 @@ def what_stays(connection: Connection) -> str:
     last = last_that_stays(connection)
     if last is None:
         return "Nothing of it stays."
-    condition = "" if last.state == State.DONE else ", if it took effect,"
+    journal: Journal | None = connection.info.get("journal")
+    is_known = last.state == State.DONE or (journal and journal.executed == last.number)
+    condition = "" if is_known else ", if it took effect,"
     return (
         f"What it did up to and with `{shorten(last.statement, LENGTH)}`{condition} stays, and the"
         " next run goes on from there: leave the file as it is up to there."

@@ -132,5 +132,7 @@ def forget(connection: Connection) -> None:
 def last_that_stays(connection: Connection) -> Entry | None:
     if not inspect(connection).has_table(TABLE):
         return None
-    rows = connection.exec_driver_sql(f"SELECT {_COLUMNS} FROM {TABLE} ORDER BY number DESC")
+    # What the statements gave may be long, and /readyz asks often.
+    columns = _COLUMNS.removesuffix(", outcome")
+    rows = connection.exec_driver_sql(f"SELECT {columns} FROM {TABLE} ORDER BY number DESC")
     return next((entry for entry in (Entry(*row) for row in rows) if entry.stays), None)

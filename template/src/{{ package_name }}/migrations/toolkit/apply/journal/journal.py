@@ -45,6 +45,8 @@ class Journal:
         self._completed: Step | None = None
         #: While a migration runs: Alembic's own statements are none of its.
         self._replay: Replay | None = None
+        #: Of the migration that ran last: the number of its last definition, 0 if it has none.
+        self.executed = 0
         for name in EVENTS:
             event.listen(connection.engine, name, self._listener(name))
         event.listen(connection, "commit", self._before_commit)
@@ -67,6 +69,7 @@ class Journal:
             is_lost = not is_answer(error)
             raise DBAPIError(None, None, error, connection_invalidated=is_lost) from None
         finally:
+            self.executed = self._replay.executed if self._replay else 0
             self._replay = None
 
     def _before_commit(self, _: Connection) -> None:

@@ -54,6 +54,8 @@ class Replay:
         self._left = left
         self._last = max(left, default=0)
         self._number = 0
+        #: The last definition that the server has answered with success.
+        self.executed = 0
         #: Values that were other ones in the earlier run, and tables that ended with its session.
         self._strange: set[str] = set()
         self._lost_tables: set[str] = set()
@@ -161,7 +163,8 @@ class Replay:
             raise
         done = replace(intent, state=State.DONE, outcome=self._take(execution))
         self._write(done)
-        # Until then it is told as one whose answer was lost; each commit waits for the disk.
+        self.executed = self._number
+        # Until then it is for the next run one whose answer was lost; each commit waits for the disk.
         if done.outcome != nothing or not can_be_judged(intent):
             self._commit()
         self._schema.forget()
