@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
+import psycopg
 from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.util import CommandError
 from psycopg import errors
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Row, event
 from sqlalchemy.exc import DBAPIError
 
@@ -31,11 +33,21 @@ POLL = 0.5
 NAME = f"{DISTRIBUTION} migration"
 COMMENT = f"/* {NAME} */ "
 
+# Gone with the transaction, however it ends.
+MARK = "SET LOCAL alembic.migration = 'begun'"
+IS_MARKED = "SELECT current_setting('alembic.migration', true) = 'begun'"
+
 ENDS_TRANSACTION = re.compile(
-    r"(?:^|;)\s*(COMMIT|ROLLBACK|ABORT)\b(?!(?:\s+(?:WORK|TRANSACTION))?\s+TO\b)", re.IGNORECASE
+    r"(?:^|;)\s*(COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION)\b"
+    r"(?!(?:\s+(?:WORK|TRANSACTION))?\s+TO\b)",
+    re.IGNORECASE,
 )
 # Where these words mean something else: texts, bodies of functions, comments.
 QUOTED = re.compile(r"'(?:[^']|'')*'|(\$\w*\$).*?\1|--[^\n]*|/\*.*?\*/", re.DOTALL)
+BODY = re.compile(r"\bBEGIN\s+ATOMIC\b(?:.*?;)?\s*END\b", re.DOTALL | re.IGNORECASE)
+ONE_TRANSACTION = (
+    "Each migration is one transaction, so that none is ever half-applied: leave it out."
+)
 
 SESSIONS = r"""
     SELECT pid, application_name AS name, host(client_addr) AS address, state,
@@ -94,7 +106,7 @@ def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | Non
     connection = cast(Connection, context.connection)
     setting = (
         f"SET LOCAL lock_timeout = {max(1, round(lock_timeout * 1000))};"
-        f"SET LOCAL application_name = '{NAME}'"
+        f"SET LOCAL application_name = '{NAME}';{MARK}"
     )
 
     @event.listens_for(connection, "begin")
@@ -125,9 +137,31 @@ def applying(context: MigrationContext, step: MigrationInfo) -> Iterator[None]:
     ) -> tuple[str, Any]:
         if _is_autocommit(connection):
             statement = COMMENT + notes.repeatable(statement)
-        else:
-            _refuse_end(statement, step)
         return statement, parameters
+
+    event.listen(connection, "before_cursor_execute", make_repeatable, retval=True)
+    try:
+        with _undivided(connection, notes, step):
+            yield
+    finally:
+        event.remove(connection, "before_cursor_execute", make_repeatable)
+    if notes.any or connection.info["unfinished"]:
+        concurrently.forget(connection)
+        connection.info["unfinished"] = None
+
+
+@contextmanager
+def _undivided(
+    connection: Connection, notes: concurrently.Notes, step: MigrationInfo
+) -> Iterator[None]:
+    """Let nothing end the transaction but an autocommit_block() before any change."""
+
+    def refuse_end(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if _is_autocommit(connection) or statement == connection.info["setting"]:
+            return
+        if _is_idle(connection):
+            raise _ended(connection, notes, step)
+        _refuse_end(statement, step)
 
     def refuse_to_split(connection: Connection) -> None:
         if not _is_autocommit(connection) and _has_written(connection):
@@ -138,16 +172,31 @@ def applying(context: MigrationContext, step: MigrationInfo) -> Iterator[None]:
                 " its own."
             )
 
-    event.listen(connection, "before_cursor_execute", make_repeatable, retval=True)
-    event.listen(connection, "commit", refuse_to_split)
+    def refuse_rollback(connection: Connection) -> None:
+        if not _is_autocommit(connection):
+            raise CommandError(
+                f"Migration {step.up_revision_id} says rollback(). {ONE_TRANSACTION} What may fail"
+                " goes into `with op.get_bind().begin_nested():`, which undoes that much."
+            )
+
+    listeners: dict[str, Callable[..., None]] = {
+        "before_cursor_execute": refuse_end,
+        "commit": refuse_to_split,
+        "rollback": refuse_rollback,
+    }
+    for name, listener in listeners.items():
+        event.listen(connection, name, listener)
     try:
         yield
+        if not connection.exec_driver_sql(IS_MARKED).scalar():
+            raise _ended(connection, notes, step)
+    except Exception as error:
+        if _is_idle(connection) and not isinstance(error, CommandError):
+            raise _ended(connection, notes, step) from error
+        raise
     finally:
-        event.remove(connection, "commit", refuse_to_split)
-        event.remove(connection, "before_cursor_execute", make_repeatable)
-    if notes.any or connection.info["unfinished"]:
-        concurrently.forget(connection)
-        connection.info["unfinished"] = None
+        for name, listener in listeners.items():
+            event.remove(connection, name, listener)
 
 
 def finish(connection: Connection, *, is_stamp: bool = False) -> None:
@@ -238,12 +287,35 @@ def _refuse_another(begun: tuple[str, str] | None, step: MigrationInfo) -> None:
 
 
 def _refuse_end(statement: str, step: MigrationInfo) -> None:
-    if found := ENDS_TRANSACTION.search(QUOTED.sub("", statement)):
+    if found := ENDS_TRANSACTION.search(BODY.sub("", QUOTED.sub(" ", statement))):
         raise CommandError(
-            f"Migration {step.up_revision_id} says {found[1].upper()}. Each migration is one"
-            " transaction, so that none is ever half-applied: leave it out. What runs in no"
-            " transaction goes into autocommit_block(), before anything is changed."
+            f"Migration {step.up_revision_id} says {found[1].upper()}. {ONE_TRANSACTION} What runs"
+            " in no transaction goes into autocommit_block(), before anything is changed."
         )
+
+
+def _ended(connection: Connection, notes: concurrently.Notes, step: MigrationInfo) -> CommandError:
+    """Past SQLAlchemy: by then it has happened, and whether it was a COMMIT nobody knows."""
+    driver = _driver(connection)
+    driver.rollback()
+    notes.remember("its transaction", "ended")
+    driver.commit()
+    return CommandError(
+        f"Migration {step.up_revision_id} has ended its transaction by itself, with commit() or"
+        f" rollback() of the driver's connection. {ONE_TRANSACTION} What it did before may stay:"
+        " undo that by hand before you run the command again."
+    )
+
+
+def _is_idle(connection: Connection) -> bool:
+    """Not in a transaction, whatever SQLAlchemy believes."""
+    if connection.invalidated:
+        return False
+    return _driver(connection).info.transaction_status == TransactionStatus.IDLE
+
+
+def _driver(connection: Connection) -> "psycopg.Connection[Any]":
+    return cast("psycopg.Connection[Any]", connection.connection.driver_connection)
 
 
 def _has_written(connection: Connection) -> bool:

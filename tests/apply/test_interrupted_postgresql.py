@@ -292,7 +292,10 @@ def test_a_change_before_an_autocommit_block_is_refused(lab: Lab) -> None:
         'op.execute("/* now */ commit;")',
         'op.execute("ROLLBACK WORK")',
         "op.execute(\"INSERT INTO accounts VALUES (1, 1); COMMIT; SELECT 'x'\")",
+        'op.execute("BEGIN; UPDATE accounts SET amount = 1; END;")',
+        "op.execute(\"PREPARE TRANSACTION 'x'\")",
         "op.get_bind().commit()",
+        "op.get_bind().rollback()",
     ],
 )
 def test_a_migration_does_not_end_its_transaction(lab: Lab, end: str) -> None:
@@ -318,10 +321,47 @@ def test_what_looks_like_the_end_of_a_transaction(lab: Lab) -> None:
         op.execute("CREATE TABLE notes (text TEXT DEFAULT '; COMMIT;') -- ; COMMIT")
         op.execute("CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN NULL; COMMIT; END $$")
         op.execute("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END")
+        op.execute(
+            "CREATE FUNCTION g() RETURNS int BEGIN ATOMIC"
+            " SELECT 1; SELECT CASE WHEN true THEN 1 END; END; SELECT 1"
+        )
+        with op.get_bind().begin_nested() as nested:
+            nested.rollback()
+        from sqlalchemy.orm import Session
+        with Session(op.get_bind()) as session:
+            session.execute(sa.text("INSERT INTO notes VALUES ('kept')"))
+            session.commit()
         """,
     )
     with lab.fresh() as target:
         target.upgrade("head")
+
+
+@pytest.mark.parametrize(
+    ("end", "rest"),
+    [
+        ("commit", 'op.create_table("b", sa.Column("id", sa.Integer))'),
+        ("commit", "1 / 0"),
+        ("rollback", "pass"),
+    ],
+)
+def test_a_migration_that_has_ended_its_transaction(lab: Lab, end: str, rest: str) -> None:
+    """Through the driver, so that it is known only afterwards: what is said of it is true."""
+    create = 'op.create_table("a", sa.Column("id", sa.Integer))'
+    lab.write("r1", CREATE)
+    lab.write("r2", f"{create}\nop.get_bind().connection.{end}()\n{rest}")
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        ended = target.alembic("upgrade", "head")
+        assert ended.code != 0
+        assert "Migration r2 has ended its transaction by itself" in ended.output
+        assert "Nothing of it stays" not in ended.output
+        assert "b" not in target.tables()
+        assert '"half-applied"' in target.db("status", "--json").output
+        target.execute("DROP TABLE IF EXISTS a")
+        lab.write("r2", create)
+        target.upgrade("head")
+        assert '"current"' in target.db("status", "--json").output
 
 
 def test_what_only_reads_may_come_before_an_autocommit_block(lab: Lab) -> None:
