@@ -209,7 +209,10 @@ def what_stays(connection: Connection) -> str:
     """Of a migration that has failed."""
     if concurrently.unfinished(connection) is None:
         return "Nothing of it stays."
-    return "What it did outside a transaction stays, and the next run takes that into account."
+    return (
+        "What it did outside a transaction stays: the next run knows its indexes, enum values and"
+        " batches, and does the rest again."
+    )
 
 
 def is_lock_conflict(error: DBAPIError) -> bool:

@@ -230,6 +230,62 @@ def test_a_statement_that_was_corrected(lab: Lab) -> None:
         assert target.query("SELECT DISTINCT amount FROM accounts") == [(500,)]
 
 
+COMMENTED = """
+with op.get_context().autocommit_block():
+    op.execute("-- built while others write\\nCREATE INDEX /* here */ CONCURRENTLY ix_c ON accounts (id)")
+    op.execute("/* not */ DROP INDEX CONCURRENTLY ix_old -- any more")
+"""
+OTHER = """
+with op.get_context().autocommit_block():
+    op.execute("ALTER TABLE accounts ADD COLUMN IF NOT EXISTS currency text")
+"""
+FUNCTION = """
+with op.get_context().autocommit_block():
+    op.execute("SELECT lo_create(7) WHERE NOT EXISTS (TABLE pg_largeobject_metadata)")
+"""
+READ_ONLY = """
+with op.get_context().autocommit_block():
+    op.execute("SELECT amount FROM accounts")
+"""
+
+
+@pytest.mark.parametrize("block", [COMMENTED, OTHER, FUNCTION])
+def test_what_a_block_has_changed_is_said(lab: Lab, block: str) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", block + "op.execute('SELECT 1/0')")
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        failed = target.alembic("upgrade", "head")
+        assert "What it did outside a transaction stays" in failed.output
+        assert '"half-applied"' in target.db("status", "--json").output
+        lab.write("r2", block)
+        target.upgrade("head")
+        assert "alembic_unfinished" not in target.tables()
+
+
+def test_a_block_that_only_reads_leaves_nothing(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", READ_ONLY + "op.execute('SELECT 1/0')")
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        assert "Nothing of it stays" in target.alembic("upgrade", "head").output
+        assert '"behind"' in target.db("status", "--json").output
+
+
+def test_an_index_without_a_name(lab: Lab) -> None:
+    """A second run would not know it, and build another one."""
+    index = "CREATE INDEX CONCURRENTLY ON accounts (amount)"
+    lab.write("r1", CREATE)
+    lab.write("r2", f"with op.get_context().autocommit_block():\n    op.execute('{index}')")
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        indexes = _indexes(target)
+        refused = target.alembic("upgrade", "head")
+        assert "r2 builds an index without a name" in refused.output
+        assert "Traceback" not in refused.output
+        assert _indexes(target) == indexes
+
+
 def test_what_was_begun_is_completed_first(chain: Lab) -> None:
     chain.write("r2", CONCURRENTLY + "op.execute('SELECT 1/0')")
     with chain.fresh() as target:

@@ -2,7 +2,8 @@
 
 CREATE INDEX CONCURRENTLY and the like cannot be undone with the migration. So each is noted before
 it runs, unless its work is done already: what is noted and done is the migration's own work, of
-this run or an earlier one. The notes are in a table that goes when the migration is through.
+this run or an earlier one. Other changes are noted, so that it is known that the migration was
+begun, and run again. The notes are in a table that goes when the migration is through.
 """
 
 import logging
@@ -10,6 +11,7 @@ import re
 from typing import Any
 
 from alembic.runtime.migration import MigrationInfo
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,19 @@ ADD_CONSTRAINT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
+NAMELESS = re.compile(r"\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+ON\b", re.IGNORECASE)
+# A function that is called by itself, without FROM, may change something.
+READ = re.compile(
+    r"(?!.*(?:;\s*\S|\b(?:INSERT|UPDATE|DELETE|MERGE|INTO|ANALYZE)\b))"
+    r"\s*(?:SELECT\b.*\bFROM|WITH|VALUES|TABLE|SHOW|SET|RESET|EXPLAIN)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+QUOTED_OR_COMMENT = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def is_concurrent(statement: str) -> bool:
+    return "CONCURRENTLY" in _without_comments(statement).upper()
+
 
 def unfinished(connection: Connection) -> tuple[str, str] | None:
     """The revision that was begun and not completed, and in which direction."""
@@ -54,24 +69,32 @@ class Notes:
     """Of one migration, written on the driver's connection while it is in no transaction."""
 
     def __init__(self, connection: Connection, step: MigrationInfo) -> None:
-        self.any = False
+        self.any = self._has_noted = False
         self._connection = connection
         self._step = (str(step.up_revision_id), "upgrade" if step.is_upgrade else "downgrade")
 
     def repeatable(self, statement: str) -> str:
         """The statement, or one that does no harm where this migration has run it before."""
-        if found := CREATE_INDEX.match(statement):
+        bare = _without_comments(statement)
+        if NAMELESS.match(bare):
+            raise CommandError(
+                f"Migration {self._step[0]} builds an index without a name CONCURRENTLY, and would"
+                " build another one after an interruption: give it a name."
+            )
+        if found := CREATE_INDEX.match(bare):
             return self._create_index(statement, found)
-        if found := DROP_INDEX.match(statement):
+        if found := DROP_INDEX.match(bare):
             there = self._ask("SELECT to_regclass(%s)", found["name"]) is not None
             return self._once(statement, found, done=not there, condition="IF EXISTS ")
-        if found := ADD_VALUE.match(statement):
+        if found := ADD_VALUE.match(bare):
             label = found["name"][1:-1].replace("''", "'")
             query = "SELECT 1 FROM pg_enum WHERE enumtypid = to_regtype(%s) AND enumlabel = %s"
             there = self._ask(query, found["type"], label) is not None
             return self._once(statement, found, done=there, condition="IF NOT EXISTS ")
-        if found := ADD_CONSTRAINT.fullmatch(statement):
+        if found := ADD_CONSTRAINT.fullmatch(bare):
             return self._add_constraint(statement, found)
+        if not (READ.match(bare) or self._has_noted):
+            self.remember("other statements", statement)
         return statement
 
     def recall(self, key: str) -> str | None:
@@ -111,17 +134,17 @@ class Notes:
             index,
             found["table"],
         )
-        if valid is False or (valid and self._noted(found[0]) not in {None, statement}):
+        if valid is False or (valid and self._noted(_key(found)) not in {None, statement}):
             logger.warning("%s is left from an interrupted migration, and made anew.", index)
-            self._ask(f"DROP INDEX CONCURRENTLY {index}")
+            self._connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {index}")
             valid = None
         return self._once(statement, found, done=bool(valid), condition="IF NOT EXISTS ")
 
     def _once(self, statement: str, found: re.Match[str], *, done: bool, condition: str) -> str:
         self.any = True
         if not done:
-            self._note(found[0], statement)
-        elif self._noted(found[0]) and not found["condition"]:
+            self._note(_key(found), statement)
+        elif self._noted(_key(found)) and not found["condition"]:
             place = found.start("name")
             return statement[:place] + condition + statement[place:]
         return statement
@@ -150,9 +173,23 @@ class Notes:
             key,
             statement,
         )
+        self._has_noted = True
 
     def _ask(self, statement: str, *parameters: str) -> Any:
         """The first column of the first row, past SQLAlchemy, whose events call this."""
         driver: Any = self._connection.connection.driver_connection
         cursor = driver.execute(statement, parameters or None)
         return cursor.fetchone()[0] if cursor.description and cursor.rowcount else None
+
+
+def _without_comments(statement: str) -> str:
+    """Each is as many spaces, so that places stay the same."""
+    return QUOTED_OR_COMMENT.sub(_blank, statement)
+
+
+def _blank(found: re.Match[str]) -> str:
+    return found[0] if found[0][0] in "'\"" else " " * len(found[0])
+
+
+def _key(found: re.Match[str]) -> str:
+    return " ".join(found[0].split())
