@@ -110,10 +110,13 @@ class Batches:
 
     def run(self, statement: sa.TextClause, bounds: dict[str, Any], end: Any) -> int:
         """The last one has no end."""
-        driver = self.connection.connection.driver_connection
-        with cast("psycopg.Connection[Any]", driver).transaction():
+        driver = cast("psycopg.Connection[Any]", self.connection.connection.driver_connection)
+        with driver.transaction():
+            if self._notes:
+                driver.execute(self.connection.info["setting"])
             count = self.connection.execute(statement, bounds).rowcount
             self.last, self.done = end, end is None
             if self._notes:
                 self._notes.remember(self._key, json.dumps([self.last, self.done], default=str))
+        self.connection.info["progress"] = (self._key, end)
         return count

@@ -95,17 +95,15 @@ def turn(connection: Connection, *, wait: float) -> Iterator[Connection]:
     with connect(connection.engine) as migrating:
         # A process that was killed has lost its lock, and may have left a statement behind.
         _wait(lambda: _other_migration(migrating), deadline)
+        migrating.info["wait"] = wait
         yield migrating
 
 
 def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | None) -> None:
-    """Let no statement of a transaction wait for a lock so long that the application notices.
-
-    Without a transaction there is no limit: CREATE INDEX CONCURRENTLY would end as invalid.
-    """
+    """Let no statement wait for a lock so long that the application notices."""
     connection = cast(Connection, context.connection)
     setting = (
-        f"SET LOCAL lock_timeout = {max(1, round(lock_timeout * 1000))};"
+        f"SET LOCAL lock_timeout = {_milliseconds(lock_timeout)};"
         f"SET LOCAL application_name = '{NAME}';{MARK}"
     )
 
@@ -115,6 +113,7 @@ def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | Non
             connection.exec_driver_sql(setting)
 
     connection.info["setting"] = setting
+    connection.info["lock_timeout"] = lock_timeout
     with connection.begin():
         # Apart from the first migration, which then has changed nothing when it begins.
         context.impl.version_table_impl(
@@ -137,6 +136,7 @@ def applying(context: MigrationContext, step: MigrationInfo) -> Iterator[None]:
     ) -> tuple[str, Any]:
         if _is_autocommit(connection):
             statement = COMMENT + notes.repeatable(statement)
+            _limit_wait(connection, statement)
         return statement, parameters
 
     event.listen(connection, "before_cursor_execute", make_repeatable, retval=True)
@@ -319,6 +319,29 @@ def _is_idle(connection: Connection) -> bool:
 
 def _driver(connection: Connection) -> "psycopg.Connection[Any]":
     return cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+
+
+def _limit_wait(connection: Connection, statement: str) -> None:
+    """What is CONCURRENTLY keeps nobody waiting, and would leave an invalid index each time.
+
+    A pooler would give the session, and its setting, to another client.
+    """
+    if not _is_idle(connection) or _is_pooled(connection):
+        return
+    limit = "wait" if concurrently.is_concurrent(statement) else "lock_timeout"
+    milliseconds = _milliseconds(connection.info[limit])
+    _driver(connection).execute(f"SET lock_timeout = {milliseconds}")
+
+
+def _milliseconds(seconds: float) -> int:
+    """As PostgreSQL has them, for which 0 is without end."""
+    return min(max(1, round(seconds * 1000)), 2**31 - 1)
+
+
+def _is_pooled(connection: Connection) -> bool:
+    driver = _driver(connection)
+    row = driver.execute("SELECT pg_backend_pid()").fetchone()
+    return row is None or row[0] != driver.info.backend_pid
 
 
 def _has_written(connection: Connection) -> bool:

@@ -217,3 +217,44 @@ def test_a_lock_that_was_not_given_is_no_error_to_be_caught(lab: Lab) -> None:
         target.upgrade("head")
         assert {"before", "after"} <= target.tables()
         assert "ix_amount" not in target.indexes("accounts")
+
+
+BLOCK = f"""
+with op.get_context().autocommit_block():
+    {ALTER.strip()}
+"""
+
+
+@ON_POSTGRESQL
+def test_a_block_keeps_nobody_waiting(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", BLOCK)
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        with traffic(target.url, QUERY) as measured:
+            with transaction(target.url, QUERY):
+                running = target.begin("upgrade", "head", MIGRATION_LOCK_TIMEOUT="0.4")
+                measured.wait_for_a_slow_one()
+                time.sleep(2)
+            assert running.result().code == 0, running.result().output
+        assert "Migration r2 had to wait longer than 0.4 s" in running.result().output
+        assert measured.worst < 0.4 + TOLERANCE
+
+
+@ON_POSTGRESQL
+def test_an_index_waits_no_longer_than_it_may(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", CONCURRENTLY)
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        with transaction(target.url, QUERY, isolation_level="REPEATABLE READ") as connection:
+            session = connection.scalar(text("SELECT pg_backend_pid()"))
+            for _ in range(2):
+                ended = target.db("upgrade", "--lock-wait", "1", MIGRATION_LOCK_TIMEOUT="0.4")
+                assert ended.code != 0
+                said = f"Migration r2 did not get its locks in 1 s, because of session {session} ("
+                assert said in ended.output, ended.output
+        target.upgrade()
+        assert target.query(
+            "SELECT indisvalid FROM pg_index WHERE indexrelid='ix_amount'::regclass"
+        ) == [(True,)]

@@ -1,5 +1,6 @@
 """`safe_ops`: changes of tables in use, interrupted and completed, and in nobody's way."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, NullPool, create_engine, inspect, text
 
 from ..apply.lab import Lab, Target
+from ..apply.traffic import traffic
 from ..servers import driver_url
 
 pytestmark = pytest.mark.slow
@@ -151,6 +153,28 @@ def test_a_constraint_keeps_nobody_waiting(lab: Lab) -> None:
         assert "It lets others pass" in ended.output, ended.output
         target.upgrade()
         assert target.revision == "r2"
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_an_update_keeps_nobody_waiting(lab: Lab) -> None:
+    """A row of the second batch is held; meanwhile the application changes another one of it."""
+    lab.write("r1", CREATE)
+    update = 'safe_ops.batched_update("people", "amount = amount + 1", size=4)'
+    lab.write("r2", f"{_import(lab)}\n{update}")
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        change = "UPDATE people SET team = team WHERE id = 15"
+        with traffic(target.url, change) as measured:
+            with _connection(target) as writer:
+                writer.execute(text("UPDATE people SET team = team WHERE id = 24"))
+                running = target.begin("upgrade", "head", MIGRATION_LOCK_TIMEOUT="0.4")
+                measured.wait_for_a_slow_one()
+                time.sleep(1)
+            ended = running.result()
+        assert ended.code == 0, ended.output
+        assert "Migration r2 had to wait longer than 0.4 s, because of session" in ended.output
+        assert measured.worst < 1.4
+        assert target.query("SELECT SUM(amount - 10 * id / 3) FROM people") == [(25,)]
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

@@ -238,7 +238,8 @@ def run(connection: Connection, plan: Plan, recorder: history.Recorder, patience
             history.create_history(connection)
     resume = invocation.given_last("resume")
     server.prepare(context.get_context(), lock_timeout=patience.lock_timeout, resume=resume)
-    place, deadline = "", 0.0
+    place: tuple[str, object] | None = None
+    deadline = 0.0
     with watch(connection.engine, patience.lock_timeout) as blockers:
         while True:
             blockers.clear()
@@ -249,8 +250,9 @@ def run(connection: Connection, plan: Plan, recorder: history.Recorder, patience
                 if not server.is_lock_conflict(error):
                     raise
                 connection.rollback()
-                if place != plan.place:
-                    place, deadline = plan.place, time.monotonic() + patience.wait
+                reached = (plan.place, connection.info.get("progress"))
+                if place != reached:
+                    place, deadline = reached, time.monotonic() + patience.wait
                 why = "; ".join(blockers) or reason(error)
                 _let_others_pass(why, plan.step, patience, deadline)
 
