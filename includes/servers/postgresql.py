@@ -52,7 +52,8 @@ ONE_TRANSACTION = (
 SESSIONS = r"""
     SELECT pid, application_name AS name, host(client_addr) AS address, state,
         date_trunc('second', coalesce(xact_start, query_start) AT TIME ZONE 'UTC') AS since,
-        left(regexp_replace(query, '\s+', ' ', 'g'), 200) AS query
+        left(regexp_replace(query, '\s+', ' ', 'g'), 200) AS query,
+        query = '<insufficient privilege>' AS is_hidden, usename, quote_ident(current_user) AS role
     FROM pg_stat_activity WHERE
 """
 MIGRATES = """
@@ -221,7 +222,8 @@ def is_lock_conflict(error: DBAPIError) -> bool:
 
 def blockers(connection: Connection) -> list[str]:
     """Ask on another connection, while the migration waits."""
-    return [f"{_describe(row)}: {row.query}" for row in _sessions(connection, BLOCKS_MIGRATION)]
+    rows = _sessions(connection, BLOCKS_MIGRATION)
+    return [_describe(row) if row.is_hidden else f"{_describe(row)}: {row.query}" for row in rows]
 
 
 def unfinished(connection: Connection) -> str | None:
@@ -273,6 +275,11 @@ def _sessions(connection: Connection, condition: str) -> Sequence[Row[Any]]:
 
 
 def _describe(row: Row[Any]) -> str:
+    if row.is_hidden:
+        return (
+            f"session {row.pid} ({row.name or 'no name'}, of the user {row.usename}; to be told"
+            f" more, GRANT pg_read_all_stats TO {row.role})"
+        )
     where = f" at {row.address}" if row.address else ""
     return f"session {row.pid} ({row.name or 'no name'}{where}, {row.state}, since {row.since} UTC)"
 

@@ -6,11 +6,13 @@ soon, lets them pass, and tries again.
 """
 
 import time
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
-from .lab import ON_SERVERS, Lab, Target
+from .lab import ON_SERVERS, Lab, Target, restricted
 from .traffic import traffic, transaction
 
 pytestmark = pytest.mark.slow
@@ -117,6 +119,23 @@ def test_others_get_what_the_migration_had_locked_before(lab: Lab) -> None:
                 time.sleep(2)
             assert running.result().code == 0, running.result().output
         assert measured.worst < 0.5 + TOLERANCE
+
+
+@ON_POSTGRESQL
+def test_who_is_in_the_way_and_may_not_be_seen(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", ALTER)
+    with lab.fresh() as target, restricted(target) as url:
+        user = make_url(url).username
+        target.execute(f"GRANT ALL ON SCHEMA public TO {user}")
+        theirs = replace(target, url=url)
+        theirs.upgrade("r1")
+        with transaction(target.url, QUERY):
+            limits = {"MIGRATION_LOCK_TIMEOUT": "0.4", "MIGRATION_LOCK_WAIT": "1"}
+            said = theirs.alembic("upgrade", "head", **limits).output
+        owner = make_url(target.url).username
+        assert f"of the user {owner}; to be told more, GRANT pg_read_all_stats TO {user})." in said
+        assert "None" not in said
 
 
 @ON_POSTGRESQL
