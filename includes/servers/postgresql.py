@@ -324,7 +324,7 @@ def _is_idle(connection: Connection) -> bool:
     return _driver(connection).info.transaction_status == TransactionStatus.IDLE
 
 
-def _driver(connection: Connection) -> "psycopg.Connection[Any]":
+def _driver(connection: Connection) -> psycopg.Connection[Any]:
     return cast("psycopg.Connection[Any]", connection.connection.driver_connection)
 
 
