@@ -72,6 +72,25 @@ def test_a_terminal_is_asked(lab: Lab, write: Write, answer: str) -> None:
         assert ("rename_table" in new.read_text()) is (answer == "y")
 
 
+@on_sqlite
+def test_a_table_that_has_changed_besides(lab: Lab, write: Write) -> None:
+    name = "sa.Column('name', sa.String(50))"
+    with lab.fresh() as target:
+        write({"tags": f"{KEY}, {name}"})
+        revision(target, "create tags")
+        write({"labels": f"{KEY}, {name}, sa.Column('color', sa.String(9))"})
+        ended, _ = revision(target, "call them labels")
+        assert "-x rename=tags:labels revision" in ended.output
+        _, text = revision(target, "call them labels", "rename=tags:labels")
+        assert "rename_table" in text
+        assert "add_column" in text
+        assert "drop" not in text.partition("def downgrade")[0]
+        # What has little in common with a table that goes is another one.
+        write({"people": f"{KEY}, sa.Column('code', sa.String(9))"})
+        _, text = revision(target, "paint instead")
+        assert "create_table" in text
+
+
 def test_a_table_with_a_foreign_key(lab: Lab, write: Write) -> None:
     """It keeps its one: none is added that differs from it in nothing but the name."""
     columns_of_both = f"{KEY}, sa.Column('user_id', sa.ForeignKey('users.id'), index=True)"
