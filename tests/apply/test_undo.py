@@ -148,9 +148,18 @@ CANNOT_BE_TOLD = {
     """
 for row in op.get_bind().execute(sa.text("SELECT id FROM people")).all():
     op.execute(f"DELETE FROM people WHERE id = {row.id}")
-""": "what r2 makes of what it reads",
+""": "`SELECT id FROM people`",
     """
 if sa.inspect(op.get_bind()).has_table("people"):
+    op.execute("DELETE FROM people")
+""": "`DELETE FROM people`",
+    """
+op.create_table("pets", sa.Column("id", sa.Integer))
+if sa.inspect(op.get_bind()).has_table("pets"):
+    op.execute("DELETE FROM people")
+""": "what r2 makes of what it reads",
+    """
+if op.get_bind().scalar(sa.text("SELECT count(*) FROM people")):
     op.execute("DELETE FROM people")
 """: "what r2 makes of what it reads",
 }
@@ -170,6 +179,65 @@ def test_what_cannot_be_told(lab: Lab, downgrade: str) -> None:
         ended = target.db("downgrade", "-1", "--lose", "sql", **PRODUCTION)
         assert ended.code == 0, ended.output
         assert target.query("SELECT count(*) FROM people") != [(2,)]
+
+
+def test_a_downgrade_that_looks_first(lab: Lab) -> None:
+    lab.write("r1", PEOPLE, NO_PEOPLE)
+    lab.write(
+        "r2",
+        PHONE,
+        """
+        there = sa.inspect(op.get_bind())
+        if there.has_table("people"):
+            [phone] = [each for each in there.get_columns("people") if each["name"] == "phone"]
+            op.drop_index("ix_people_phone", "people")
+            op.drop_column("people", phone["name"])
+        """,
+    )
+    with lab.fresh() as target:
+        target.upgrade()
+        said = failure(target.db("downgrade", "-1", **PRODUCTION))
+        assert said.startswith("This downgrade would lose the column people.phone (1 value). ")
+        ended = target.db("downgrade", "-1", "--lose", "people.phone", **PRODUCTION)
+        assert ended.code == 0, ended.output
+
+
+@ON_SQLITE
+def test_what_may_be_lost_by_what_cannot_be_told_may_be_named(lab: Lab) -> None:
+    lab.write("r1", PEOPLE, NO_PEOPLE)
+    lab.write("r2", "pass", 'op.execute("DROP TABLE people")')
+    with lab.fresh() as target:
+        target.upgrade()
+        said = failure(target.db("downgrade", "-1", "--lose", "people", **PRODUCTION))
+        assert "would lose what cannot be told beforehand: `DROP TABLE people`." in said
+        names = ("--lose", "people", "--lose", "sql")
+        ended = target.db("downgrade", "-1", *names, **PRODUCTION)
+        assert ended.code == 0, ended.output
+
+
+COPY = """
+op.rename_table("people", "persons")
+table = sa.Table("persons", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True))
+with op.batch_alter_table("persons", copy_from=table, recreate="{recreate}"):
+    pass
+op.rename_table("persons", "people")
+"""
+
+
+@ON_SQLITE
+def test_a_copy_has_fewer_columns(lab: Lab) -> None:
+    lab.write("r1", PEOPLE)
+    lab.write("r2", "pass", COPY.format(recreate="always"))
+    with lab.fresh() as target:
+        target.upgrade()
+        said = failure(target.db("downgrade", "-1", **PRODUCTION))
+        assert "would lose the column people.name (2 values). Nothing was done." in said
+        ended = target.db("downgrade", "-1", "--lose", "people.name", **PRODUCTION)
+        assert ended.code == 0, ended.output
+        assert target.query("SELECT * FROM people") == [(1,), (2,)]
+        lab.write("r2", "pass", COPY.format(recreate="never"))
+        target.upgrade()
+        assert target.db("downgrade", "-1", **PRODUCTION).code == 0
 
 
 @ON_SQLITE

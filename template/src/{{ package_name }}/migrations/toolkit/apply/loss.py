@@ -1,26 +1,31 @@
 """What a downgrade would lose, which in production somebody must have named.
 
-The functions of the migrations are called with operations that only note what they are told. What
-they do to the database in another way cannot be judged, and must be consented to as well.
+The functions of the migrations are called with operations that only note what they are told, and
+with a connection that only tells which tables and columns there are. What they do to the database in
+another way cannot be judged, and must be consented to as well.
 """
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from io import StringIO
 from textwrap import shorten
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic.operations import BatchOperations, MigrateOperation, Operations, ops
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script
 from alembic.util import CommandError
+from sqlalchemy import event
+from sqlalchemy.engine import IteratorResult
+from sqlalchemy.engine.mock import MockConnection
+from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.inspection import _inspects
 
 from .. import invocation
 from ..connection import LENGTH
@@ -36,6 +41,7 @@ HARMLESS = (
     ops.DropConstraintOp,
     ops.CreateIndexOp,
     ops.DropIndexOp,
+    ops.CreateTableOp,
     ops.CreateTableCommentOp,
     ops.DropTableCommentOp,
     ops.AddColumnOp,
@@ -67,9 +73,10 @@ class Consent:
             notes.take(script)
         names = list(dict.fromkeys(notes.losses.values()))
         lost = ", ".join(notes.losses)
-        for name in sorted(self.names - notes.dropped):
+        strange = sorted(self.names - notes.dropped)
+        if strange and SQL not in notes.dropped:
             raise CommandError(
-                f"{name} is not lost by this downgrade: it loses {lost or 'nothing'}. Nothing was"
+                f"{strange[0]} is not lost by this downgrade: it loses {lost or 'nothing'}. Nothing was"
                 " done: leave that name out, or correct it."
             )
         if self.is_needed and not self.names.issuperset(names):
@@ -79,6 +86,24 @@ class Consent:
             )
         if lost and self.matters:
             logger.warning("This downgrade loses %s.", lost)
+
+
+class Looking(MockConnection):
+    """In place of the connection: of statements there is a note, and no row."""
+
+    def __init__(self, connection: sa.Connection, note: Callable[..., None]) -> None:
+        super().__init__(connection.dialect, note)
+        self.real = connection
+
+    def execute(self, *arguments: Any, **options: Any) -> IteratorResult[Any]:
+        super().execute(*arguments, **options)
+        return IteratorResult(SimpleResultMetaData(()), iter(()))
+
+
+@_inspects(Looking)
+def _inspect(looking: Looking) -> sa.Inspector:
+    """For `sa.inspect`, and whatever else reflects."""
+    return sa.inspect(looking.real)
 
 
 class Notes:
@@ -93,43 +118,86 @@ class Notes:
         self.empty: set[str] = set()
         self._connection = connection
         self._inspector = sa.inspect(connection)
+        # Judged when the function has ended: this reads, and so may the function.
+        self._noted: list[Callable[[], None]] = []
+        self._has_changes = False
         # What is renamed before it is dropped, by its new name.
         self._tables: dict[Name, Name] = {}
         self._columns: dict[tuple[Name, str], str] = {}
 
     def take(self, script: Script) -> None:
-        written = StringIO()
+        unknown = partial(self._cannot_judge, f"what {script.revision} makes of what it reads")
+
+        def see_read(*_: Any) -> None:
+            # Nothing was really changed, so it reads what will not be there any more.
+            if self._has_changes:
+                self._noted.append(unknown)
+
+        event.listen(self._connection, "before_cursor_execute", see_read)
+        try:
+            with self._operations():
+                script.module.downgrade()
+        except NotImplementedError:
+            pass  # There is no way back, as the migration will say itself.
+        except Exception:  # noqa: BLE001
+            self._noted.append(unknown)
+        finally:
+            event.remove(self._connection, "before_cursor_execute", see_read)
+        for judge in self._noted:
+            judge()
+        self._noted.clear()
+
+    @contextmanager
+    def _operations(self) -> Iterator[None]:
+        """For the functions of migrations."""
         context = MigrationContext.configure(
-            dialect=self._connection.dialect, opts={"as_sql": True, "output_buffer": written}
+            dialect=self._connection.dialect, opts={"as_sql": True}
         )
+        vars(context.impl).update(static_output=self._note_sql)
+        looking = Looking(self._connection, lambda statement, _: context.impl.execute(statement))
         with Operations.context(context) as operations:
             vars(operations).update(
-                invoke=partial(self._note, context), batch_alter_table=partial(self._batch, context)
+                get_bind=lambda: looking,
+                invoke=partial(self._note, context),
+                batch_alter_table=partial(self._batch, context),
             )
-            try:
-                script.module.downgrade()
-            except NotImplementedError:
-                pass  # There is no way back, as the migration will say itself.
-            except Exception:  # noqa: BLE001
-                self._cannot_judge(f"what {script.revision} makes of what it reads")
-        for statement in written.getvalue().split(";\n"):
-            if statement.strip() not in {"", "BEGIN", "COMMIT"}:
-                self._take_sql(statement)
+            yield
 
     @contextmanager
     def _batch(
-        self, context: MigrationContext, table_name: str, schema: str | None = None, **_: Any
+        self,
+        context: MigrationContext,
+        table_name: str,
+        schema: str | None = None,
+        recreate: Literal["auto", "always", "never"] = "auto",
+        copy_from: sa.Table | None = None,
+        **_: Any,
     ) -> Iterator[BatchOperations]:
         batch: Any = SimpleNamespace(table_name=table_name, schema=schema)
         operations = BatchOperations(context, impl=batch)
         vars(operations).update(invoke=partial(self._note, context))
+        if copy_from is not None and _is_made_anew(context, recreate):
+            names = {column.name for column in copy_from.columns}
+            self._add(partial(self._keep_only, schema, table_name, names))
         yield operations
+
+    def _add(self, judge: Callable[[], None]) -> None:
+        self._has_changes = True
+        self._noted.append(judge)
 
     def _note(self, context: MigrationContext, operation: MigrateOperation) -> Any:
         """In place of `Operations.invoke`."""
+        self._add(partial(self._judge, operation))
+        return operation.to_table(context) if isinstance(operation, ops.CreateTableOp) else None
+
+    def _note_sql(self, text: str) -> None:
+        """In place of the output."""
+        statement = text.removesuffix(";")
+        if statement not in {"BEGIN", "COMMIT"}:
+            self._add(partial(self._take_sql, statement))
+
+    def _judge(self, operation: MigrateOperation) -> None:
         match operation:
-            case ops.CreateTableOp():
-                return operation.to_table(context)
             case ops.DropTableOp():
                 self._drop_table(self._table(operation.schema, operation.table_name))
             case ops.DropColumnOp():
@@ -147,7 +215,13 @@ class Notes:
                 self._take_sql(str(operation.sqltext))
             case _ if not isinstance(operation, HARMLESS):
                 self._cannot_judge(type(operation).__name__)
-        return None
+
+    def _keep_only(self, schema: str | None, name: str, kept: Collection[str]) -> None:
+        table = self._table(schema, name)
+        old_names = {self._column(table, column).casefold() for column in kept}
+        for column in self._column_names(table) if self._is_there(table) else []:
+            if column.casefold() not in old_names:
+                self._drop_column(table, column)
 
     def _table(self, schema: str | None, name: str) -> Name:
         return self._tables.get((schema, name), (schema, name))
@@ -199,6 +273,11 @@ class Notes:
                 return self._connection.scalar(sa.select(sa.func.count()).select_from(limited))
         except DBAPIError:
             return None
+
+
+def _is_made_anew(context: MigrationContext, recreate: str) -> bool:
+    """Whether a batch operation may do so; `auto` leaves it to SQLite's."""
+    return recreate == "always" or (recreate == "auto" and context.dialect.name == "sqlite")
 
 
 def _amount(count: int | None, unit: str) -> str:
