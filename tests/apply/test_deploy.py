@@ -246,6 +246,38 @@ def test_an_error_of_python_keeps_its_traceback(lab: Lab) -> None:
             assert "The database is at base." in lines[-1]
 
 
+SENTENCES = {
+    """
+with op.batch_alter_table("people") as batch:
+    batch.drop_column("nope")
+""": " failed in line 12: 'nope' is not there. ",
+    """
+with op.batch_alter_table("nope", recreate="always") as batch:
+    batch.drop_column("name")
+""": " failed in line 12: nope is not there. ",
+    """
+with op.batch_alter_table("people", recreate="always") as batch:
+    batch.drop_constraint("nope")
+""": " failed in line 12: No such constraint: 'nope'. ",
+    'op.execute(sa.text("UPDATE people SET name = :n"))': (
+        " failed at `UPDATE people SET name = ?`: A value is required for bind parameter 'n'"
+    ),
+}
+
+
+@pytest.mark.parametrize("upgrade", SENTENCES)
+@ON_SQLITE
+def test_what_is_found_before_the_database_is_asked(lab: Lab, upgrade: str) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", upgrade)
+    with lab.fresh() as target:
+        said = failure(target.alembic("upgrade", "head"))
+        assert said.startswith(
+            f"The upgrade of r2 (src/my_service/migrations/versions/r2.py){SENTENCES[upgrade]}"
+        )
+        assert "The database is at base." in said
+
+
 @ON_POSTGRESQL
 def test_a_commit_that_fails(lab: Lab) -> None:
     """The revision is named whose commit it is, and not the one after."""

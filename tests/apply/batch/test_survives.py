@@ -166,6 +166,17 @@ SURVIVES = {
         " pragma_foreign_key_list('t')) FROM children",
         answer=[(2, 2, "t", "t")],
     ),
+    "foreign keys to tables in other capitals, or to none": Case(
+        [
+            PARENT,
+            (
+                "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, p INTEGER REFERENCES Parents,"
+                " q INTEGER REFERENCES elsewhere (id), up INTEGER REFERENCES T)"
+            ),
+        ],
+        query="SELECT [from], [table], [to] FROM pragma_foreign_key_list('t') ORDER BY 1",
+        answer=[("p", "Parents", "id"), ("q", "elsewhere", "id"), ("up", "T", "id")],
+    ),
     "UNIQUE without a name": Case(
         ["CREATE TABLE t (n INTEGER UNIQUE, a TEXT, b TEXT, UNIQUE (a, b))"],
         rows=[

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from copy import copy
+from functools import partial
 from typing import Any, cast
 
 from alembic.ddl import sqlite
@@ -22,6 +23,7 @@ from sqlalchemy import (
     Column,
     Connection,
     DefaultClause,
+    Dialect,
     NullPool,
     Table,
     TextClause,
@@ -40,6 +42,7 @@ logger = logging.getLogger("alembic.runtime.migration")
 Columns = dict[str, Column[Any]]
 
 SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+SPELLED = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE"
 GET_NUMBER = "SELECT seq FROM sqlite_sequence WHERE name = ?"
 SET_NUMBER = "UPDATE sqlite_sequence SET seq = ? WHERE name = ?"
 CASCADES = """
@@ -73,8 +76,14 @@ class SQLiteImpl(sqlite.SQLiteImpl):
 
     _new_table: "NewTable | None" = None
 
+    def __init__(self, dialect: Dialect, *arguments: Any) -> None:
+        super().__init__(dialect, *arguments)
+        vars(dialect).update(get_pk_constraint=partial(_primary_key, dialect))
+
     def requires_recreate_in_batch(self, batch_op: BatchOperationsImpl) -> bool:
         """SQLite renames columns in place, also where others name them."""
+        # A foreign key may refer to a table that is not there.
+        batch_op.reflect_kwargs.setdefault("resolve_fks", False)
         others = copy(batch_op)
         others.batch = [operation for operation in batch_op.batch if not _renames(*operation)]
         return super().requires_recreate_in_batch(others)
@@ -100,6 +109,14 @@ class SQLiteImpl(sqlite.SQLiteImpl):
             self.connection.exec_driver_sql("PRAGMA legacy_alter_table = OFF")
         self._new_table.finish()
         self._new_table = None
+
+
+def _primary_key(
+    dialect: Dialect, connection: Connection, table_name: str, *arguments: Any, **options: Any
+) -> Any:
+    """Of the table that a foreign key means, which may spell it with other capitals."""
+    name = connection.exec_driver_sql(SPELLED, (table_name,)).scalar() or table_name
+    return type(dialect).get_pk_constraint(dialect, connection, name, *arguments, **options)
 
 
 def _renames(operation: str, _: Any, options: dict[str, Any]) -> bool:

@@ -6,40 +6,58 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
+from traceback import extract_tb
 
+import alembic
+import sqlalchemy
 from alembic import context
 from alembic.script import Script
 from alembic.util import CommandError
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError, StatementError
 
 from ....driver import reason
 from ..connection import LENGTH
 from . import server
 from .migrate import Plan, Step, shown
 
+LIBRARIES = [Path(package.__path__[0]) for package in (alembic, sqlalchemy)]
+
 
 @contextmanager
 def explained(connection: Connection, plan: Plan) -> Iterator[None]:
-    """An error of the database becomes one sentence; what Python raises keeps its traceback."""
+    """An error about the database becomes one sentence; any other keeps its traceback."""
     try:
         yield
     except CommandError:
         raise
-    except DBAPIError as error:
-        place = _place(connection)
-        step = plan.step if error.statement else plan.step_from(place)
-        raise CommandError(
-            f"{_where(step)} failed{_at(error)}: {reason(error).rstrip('.')}."
-            f" {_state(connection, place)}"
-            f" {_advice(plan, error)}"
-        ) from error
     except Exception as error:
         place = _place(connection)
-        error.add_note(
-            f"{_where(plan.step)} failed. {_state(connection, place)} {_advice(plan, error)}"
-        )
-        raise
+        is_of_commit = isinstance(error, DBAPIError) and not error.statement
+        step = plan.step_from(place) if is_of_commit else plan.step
+        what_next = f"{_state(connection, place)} {_advice(plan, error)}"
+        if not _is_about_database(error):
+            error.add_note(f"{_where(step)} failed. {what_next}")
+            raise
+        raise CommandError(
+            f"{_where(step)} failed{_at(error, step)}: {_reason(error).rstrip('.')}. {what_next}"
+        ) from error
+
+
+def _is_about_database(error: Exception) -> bool:
+    """Alembic's batch operations raise errors of Python for a name that is not there."""
+    if not isinstance(error, KeyError | ValueError):
+        return isinstance(error, SQLAlchemyError)
+    raised_in = Path(extract_tb(error.__traceback__)[-1].filename)
+    return any(raised_in.is_relative_to(package) for package in LIBRARIES)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, DBAPIError):
+        return reason(error)
+    if type(error) in {KeyError, NoSuchTableError}:
+        return f"{error} is not there"
+    return shorten(str(getattr(error, "orig", error)), LENGTH)
 
 
 def _place(connection: Connection) -> tuple[str, ...] | None:
@@ -67,12 +85,16 @@ def _shown_path(path: Path) -> str:
     return os.path.relpath(path, here) if path.is_relative_to(here) else str(path)
 
 
-def _at(error: DBAPIError) -> str:
-    if not error.statement:
+def _at(error: Exception, step: Step | None) -> str:
+    if isinstance(error, DBAPIError) and not error.statement:
         return ""
-    # Without the comment by which a session that migrates is known.
-    statement = re.sub(r"^/\*.*?\*/", "", error.statement)
-    return f" at `{shorten(statement, LENGTH)}`"
+    if isinstance(error, StatementError) and error.statement:
+        # Without the comment by which a session that migrates is known.
+        statement = re.sub(r"^/\*.*?\*/", "", error.statement)
+        return f" at `{shorten(statement, LENGTH)}`"
+    file = getattr(step and step.info.up_revision, "path", None)
+    lines = [each.lineno for each in extract_tb(error.__traceback__) if each.filename == file]
+    return f" in line {lines[-1]}" if lines else ""
 
 
 def _state(connection: Connection, place: tuple[str, ...] | None) -> str:
