@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from .lab import Lab, Target
+from .test_deploy import failure
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +53,21 @@ def test_from_behind_to_current(two: Lab) -> None:
         assert status(target, "current")["database"] == ["r2"]
         assert target.alembic("downgrade", "base").code == 0
         status(target, "behind")
+
+
+@pytest.mark.parametrize("name", ["version_table", "version_table_schema"])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_version_table_has_no_other_name(two: Lab, name: str) -> None:
+    env = two.project.package / "migrations" / "env.py"
+    text = env.read_text()
+    try:
+        env.write_text(text.replace("load_models,\n", f"load_models,\n    {name}='other',\n"))
+        with two.fresh() as target:
+            said = failure(target.alembic("upgrade", "head"))
+    finally:
+        env.write_text(text)
+    assert said.startswith(f"env.py passes {name}='other', and ")
+    assert "Leave it out" in said
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -23,6 +23,9 @@ from .scripts import check_scripts
 
 logger = logging.getLogger(__name__)
 
+#: `db status` and `/readyz` look at Alembic's own, and never at env.py.
+FIXED = ["version_table", "version_table_schema"]
+
 Options = dict[str, Any]
 
 #: The hook that Alembic calls for a new file.
@@ -37,6 +40,7 @@ def run(
     A function that loads the tables is called only when something needs them.
     """
     refuse_ini(context.config.config_file_name)
+    _refuse_fixed(options)
     check_scripts(context.script)
     if _is_for_files_only():
         return
@@ -89,6 +93,15 @@ def refuse_ini(name: str | None) -> None:
         raise CommandError(
             f"{name} takes the place of [tool.alembic] in pyproject.toml, so that migrations are"
             " not found or go elsewhere. Delete it: this project needs none."
+        )
+
+
+def _refuse_fixed(options: Options) -> None:
+    for name in filter(options.get, FIXED):
+        raise CommandError(
+            f"env.py passes {name}={options[name]!r}, and the database's revision is only looked for"
+            " in alembic_version, in the default schema. Leave it out, and if there is such a table"
+            " already, rename it."
         )
 
 
