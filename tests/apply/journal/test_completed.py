@@ -94,7 +94,7 @@ def test_it_can_be_begun_again_when_all_was_undone_by_hand(workshop: Workshop) -
 def test_an_unknown_word_for_it_is_refused(workshop: Workshop) -> None:
     with workshop.case(A) as case:
         refusal = case.refused("-x", "resume=maybe", "upgrade", "head")
-        assert refusal == "-x resume=maybe is none of done, again, restart."
+        assert refusal == "-x resume=maybe: this is not done or again or restart."
 
 
 def test_the_answer_to_a_definition_was_lost(workshop: Workshop) -> None:

@@ -15,7 +15,7 @@ from ...config import PROJECT
 from .baseline import baseline
 from .config import LOCATION, alembic_config
 from .environment import refuse_ini
-from .invocation import seconds
+from .invocation import refuse_misspelled, seconds
 from .listing import history
 from .refusal import RefusedError
 from .report import status
@@ -362,6 +362,8 @@ class DatabaseCommands(CommandLine):
         finds = options.cmd[0].__name__ in FIND
         try:
             self._refuse(options.cmd[0])
+            refuse_misspelled(options.x or ())
+            _refuse_range(options)
             if options.cmd[0] in READ_FILES:
                 read_scripts(config)
             super().run_cmd(config, options)
@@ -398,3 +400,12 @@ class DatabaseCommands(CommandLine):
         refuse_ini(str(PROJECT / "alembic.ini"))
         if Path.cwd().is_relative_to(PROJECT):
             refuse_ini(str(Path.cwd() / "alembic.ini"))
+
+
+def _refuse_range(options: Namespace) -> None:
+    target = getattr(options, "target", getattr(options, "revision", None))
+    if isinstance(target, str) and ":" in target and not getattr(options, "sql", False):
+        raise CommandError(
+            f"{target} is a range, which only --sql takes. Nothing was done: say the revision where"
+            " the database is to be."
+        )

@@ -18,7 +18,7 @@ from . import autogenerate, progress
 from .apply import failure, loss, migrate, server
 from .connection import look
 from .history import Recorder, create_history
-from .invocation import given, given_seconds
+from .invocation import given, given_seconds, refuse_misspelled
 from .scripts import check_scripts
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ def run(
     """
     refuse_ini(context.config.config_file_name)
     _refuse_fixed(options)
+    refuse_misspelled(context.get_x_argument())
     check_scripts(context.script)
     if _is_for_files_only():
         return

@@ -2,11 +2,36 @@
 
 import shlex
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from alembic import context
 from alembic.util import CommandError
 
 from ... import DISTRIBUTION
+
+#: What `-x` may say, with the values, where not every one will do; env.py may read others.
+VALUES: dict[str, tuple[str, ...]] = {
+    "lock-wait": (),
+    "lose": (),
+    "no-rename": (),
+    "other-tables": ("ignore",),
+    "rename": (),
+    "resume": ("done", "again", "restart"),
+    "wait": (),
+}
+
+
+def refuse_misspelled(arguments: Iterable[str]) -> None:
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        for known in get_close_matches(name.replace("_", "-"), VALUES, n=1, cutoff=0.85):
+            if name != known:
+                right = f"-x {known}{equals}{value}"
+                raise CommandError(
+                    f"-x {argument} is not known. Nothing was done: write `{right}`."
+                )
+            if VALUES[known] and value not in VALUES[known]:
+                raise CommandError(f"-x {argument}: this is not {' or '.join(VALUES[known])}.")
 
 
 def seconds(text: str) -> float:

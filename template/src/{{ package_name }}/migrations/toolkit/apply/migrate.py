@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, cast
@@ -34,6 +34,8 @@ PAUSE = 10
 Step = RevisionStep | StampStep
 
 RELATIVE = re.compile(r"(.+@)?[+-]\d+")
+#: From wherever the database is, and of no branch.
+STEPS = re.compile(r"([+-])\d+")
 
 
 @dataclass(frozen=True)
@@ -128,13 +130,40 @@ class Plan:
         self._places = [set(heads)]
 
     def _find_way(self, heads: tuple[str, ...], looking: MigrationContext) -> list[Step]:
+        if len(heads) > 1 and STEPS.fullmatch(str(self._target)):
+            raise self._ambiguity(heads, [f"{head}@{self._target}" for head in sorted(heads)])
         try:
             return list(self._find(heads, looking))
+        except CommandError as error:
+            if fork := self._fork(heads):
+                raise self._ambiguity(heads, sorted(fork)) from None
+            what = str(error).rstrip(".")
         except (AssertionError, AttributeError) as error:  # Of Alembic's, or no such function.
-            raise CommandError(
-                f"There is no way from {shown(heads)} to {self._target!r} ({error or 'no target'})."
-                f" Nothing was done: `{DISTRIBUTION} db history` lists the migrations."
-            ) from None
+            why = f" ({error})" if str(error) else ""
+            what = f"There is no way from {shown(heads)} to {self._target!r}{why}"
+        raise CommandError(
+            f"{what}. Nothing was done: the database is at {shown(heads)}, and"
+            f" `{DISTRIBUTION} db history` lists the migrations."
+        )
+
+    def _fork(self, heads: tuple[str, ...]) -> Collection[str]:
+        """Where so many steps, up or down, can go more than one way."""
+        steps = STEPS.fullmatch(str(self._target))
+        if steps is None:
+            return ()
+        is_up = steps[1] == "+"
+        places: Collection[str] = heads or (self._script.get_bases() if is_up else ())
+        while len(places) == 1:
+            script = self._script.get_revision(*places)
+            places = script.nextrev if is_up else to_tuple(script.down_revision, default=())
+        return places
+
+    def _ambiguity(self, heads: tuple[str, ...], targets: list[str]) -> CommandError:
+        command = self._line(str(self._find.__name__), target=targets[0])
+        return CommandError(
+            f"{self._target} may mean more than one way from {shown(heads)}, where the database is:"
+            f" {' or '.join(targets)}. Nothing was done: say which, as in `{command}`."
+        )
 
     def knows(self, revisions: Iterable[str]) -> bool:
         """Whether this release has them all."""
@@ -164,9 +193,9 @@ class Plan:
         where = whereabouts(revision, self._script)
         return applied_by(revision, rows) + (f"; {where}" if where else "")
 
-    def _line(self, *words: str) -> str:
+    def _line(self, *words: str, target: str | None = None) -> str:
         lose = sorted(self._consent.names)
-        return invocation.line(*words, *to_tuple(self._target, default=()), lose=lose)
+        return invocation.line(*words, *to_tuple(target or self._target, default=()), lose=lose)
 
     def _let_server_prepare(self, step: Step) -> None:
         migrate = step.migration_fn
