@@ -7,12 +7,12 @@ another way cannot be judged, and must be consented to as well.
 
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from textwrap import shorten
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -171,13 +171,16 @@ class Notes:
         schema: str | None = None,
         recreate: Literal["auto", "always", "never"] = "auto",
         copy_from: sa.Table | None = None,
+        reflect_kwargs: Mapping[str, Any] = MappingProxyType({}),
         **_: Any,
     ) -> Iterator[BatchOperations]:
         batch: Any = SimpleNamespace(table_name=table_name, schema=schema)
         operations = BatchOperations(context, impl=batch)
         vars(operations).update(invoke=partial(self._note, context))
-        if copy_from is not None and _is_made_anew(context, recreate):
-            names = {column.name for column in copy_from.columns}
+        names = reflect_kwargs.get("include_columns")
+        if copy_from is not None:
+            names = [column.name for column in copy_from.columns]
+        if names is not None and _is_made_anew(context, recreate):
             self._add(partial(self._keep_only, schema, table_name, names))
         yield operations
 
