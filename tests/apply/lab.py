@@ -115,6 +115,7 @@ class Launcher:
             self._process.wait(1)
         except subprocess.TimeoutExpired:
             self._process.kill()
+            self._process.wait()
         self._reader.join()
 
     def _read(self) -> None:
