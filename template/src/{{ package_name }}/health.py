@@ -60,7 +60,7 @@ class Readiness:
         if self.asking is None or (self.asking.done() and self.is_old()):
             self.asked_at = time.monotonic()
             self.asking = create_task(self.ask())
-        # Not for its end: psycopg, when it is cancelled, waits for the server once more.
+        # Not for its end: a driver that is cancelled may wait for the server once more.
         await wait({self.asking}, timeout=self.LIMIT)
         return self.asking.result() if self.asking.done() else NO_ANSWER
 
