@@ -55,6 +55,10 @@ BY_CODE = {
     "groups": f"{KEY}, sa.Column('code', sa.String(9), unique=True)",
     "members": f"{KEY}, sa.Column('group_code', sa.ForeignKey('groups.code'))",
 }
+SETTINGS = """
+sa.Column('settings', sa.JSON, nullable=False, server_default='{"theme": "dark"}'),
+sa.Column('tags', sa.JSON, nullable=False, server_default=sa.text("'[]'"))
+"""
 CHANGES = [
     Change(
         "add unique nicknames",
@@ -193,6 +197,13 @@ CHANGES = [
             **TEAMS,
         },
         TEAMS,
+    ),
+    Change(
+        "set up otherwise what is JSON",
+        {"users": f"{KEY}, {SETTINGS}"},
+        {"users": f"{KEY}, {SETTINGS.replace('dark', 'light')}"},
+        # MySQL's JSON has no default.
+        databases=("sqlite", "postgresql", "mariadb"),
     ),
 ]
 

@@ -1,9 +1,12 @@
 """What Alembic compares, and how it writes down what it found."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.compare.server_defaults import (
+    _dialect_impl_compare_server_default as ask,
+)
 from alembic.autogenerate.render import _repr_type
 from alembic.operations.ops import (
     AlterColumnOp,
@@ -16,7 +19,8 @@ from alembic.operations.ops import (
 from alembic.runtime.migration import MigrationContext
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
-from sqlalchemy import Column, Identity, String, TypeDecorator
+from sqlalchemy import Column, Connection, Identity, String, TypeDecorator
+from sqlalchemy.exc import ProgrammingError
 
 from . import history
 
@@ -70,8 +74,8 @@ def leave_computed_alone(
     return PriorityDispatchResult.STOP
 
 
-def compare_quotes(
-    _: AutogenContext,
+def ask_carefully(
+    context: AutogenContext,
     operation: AlterColumnOp,
     schema: str | None,
     table: str,
@@ -79,28 +83,39 @@ def compare_quotes(
     found: Column[Any],
     wanted: Column[Any],
 ) -> PriorityDispatchResult:
-    """PostgreSQL answers whether two are equal, but Alembic 1.20.1 asks with quotes unescaped."""
+    """Alembic 1.20.1 asks PostgreSQL whether two are equal, with quotes unescaped.
+
+    Nor have all types a `=`: json, xml and point have none. Then the texts are compared, and
+    `write/compare.py` knows whether they only differ in how they are spelled.
+    """
     default = getattr(wanted.server_default, "arg", None)
-    if not isinstance(default, str) or "'" not in default:
-        return PriorityDispatchResult.CONTINUE
+    is_literal = isinstance(default, str)
+    if not is_literal or "'" not in default:
+        try:
+            with cast(Connection, context.connection).begin_nested():
+                ask(context, operation, schema, table, name, found, wanted)
+        except ProgrammingError:
+            pass
+        else:
+            return PriorityDispatchResult.STOP
     operation.existing_server_default = found.server_default
     text = str(getattr(found.server_default, "arg", ""))
-    if text.rpartition("::")[0] != "'{}'".format(default.replace("'", "''")):
+    written = "'{}'".format(default.replace("'", "''")) if is_literal else str(default)
+    if written not in {text, text.rpartition("::")[0]}:
         operation.modify_server_default = wanted.server_default
     return PriorityDispatchResult.STOP
 
 
 # What is for one kind of database comes before what is for all.
-for _backend, _compare in [
-    *((backend, leave_computed_alone) for backend in ("sqlite", "postgresql", "mysql", "mariadb")),
-    ("postgresql", compare_quotes),
+for _backend, _compare, _priority in [
+    *(
+        (backend, leave_computed_alone, DispatchPriority.FIRST)
+        for backend in ("sqlite", "postgresql", "mysql", "mariadb")
+    ),
+    ("postgresql", ask_carefully, DispatchPriority.LAST),
 ]:
     OWN.add_autogenerate_comparator(
-        _compare,
-        "column",
-        "server_default",
-        qualifier=_backend,
-        priority=DispatchPriority.FIRST,
+        _compare, "column", "server_default", qualifier=_backend, priority=_priority
     )
 
 
