@@ -56,6 +56,11 @@ def test_what_is_found(render: Callable[..., Project], database: str, database_u
     assert tried == rules - {"breaks-previous-release", "edits-migration"}
 
 
+MORE_COLUMNS = """
+    sa.Column("kind", sa.Enum("a", "b", name="kind")),
+    sa.Column("made", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("place", sa.Integer, server_default="1"),
+"""
 # What a branch adds, and what code of the release before would run into.
 RELEASES = {
     "nothing": ('op.add_column("t", sa.Column("size", sa.Integer))', []),
@@ -81,6 +86,14 @@ RELEASES = {
             batch.add_column(sa.Column("size", sa.Integer, nullable=False))
         """,
         ["t.size must be given when a row is added, and has no default"],
+    ),
+    "default": (
+        """
+        with op.batch_alter_table("t") as batch:
+            batch.alter_column("made", server_default=None, existing_type=sa.Integer, existing_nullable=False)
+            batch.alter_column("place", server_default=None, existing_type=sa.Integer)
+        """,
+        ["t.made must be given when a row is added, and has no default"],
     ),
     "type": (
         """
@@ -114,8 +127,7 @@ RELEASES = {
 def test_code_of_the_release_before(
     render: Callable[..., Project], database: str, database_url: str
 ) -> None:
-    kind = 'sa.Column("kind", sa.Enum("a", "b", name="kind")),'
-    table = migration(TABLE.replace("{t}", "t").replace("\n)", f"\n    {kind}\n)"))
+    table = migration(TABLE.replace("{t}", "t").replace("\n)", f"\n    {MORE_COLUMNS}\n)"))
     histories = {
         name: History(
             {

@@ -88,7 +88,7 @@ def ask_carefully(
     Nor have all types a `=`: json, xml and point have none. Then the texts are compared, and
     `write/compare.py` knows whether they only differ in how they are spelled.
     """
-    default = getattr(wanted.server_default, "arg", None)
+    default: Any = getattr(wanted.server_default, "arg", None)
     is_literal = isinstance(default, str)
     if not is_literal or "'" not in default:
         try:

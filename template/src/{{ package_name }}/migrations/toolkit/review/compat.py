@@ -98,8 +98,7 @@ def breaks(old: Mapping[str, Shape], new: Mapping[str, Shape], models: Models) -
             yield from _changed(table, before.columns[name], after.columns.get(name))
         for name, column in after.columns.items():
             if name not in named and _must_be_given(column):
-                what = f"{table}.{name} must be given when a row is added, and has no default"
-                yield Break(table, name, what)
+                yield _to_be_given(table, name)
         for rule, columns in after.rules.items():
             if rule not in before.rules and set(columns) & set(named):
                 yield Break(table, "", f"{rule} may refuse rows of {table}")
@@ -115,6 +114,13 @@ def _changed(table: str, old: ReflectedColumn, new: ReflectedColumn | None) -> I
         yield Break(table, name, what)
     if old["nullable"] and not new["nullable"]:
         yield Break(table, name, f"{table}.{name} refuses NULL")
+    elif _must_be_given(new) and not _must_be_given(old):
+        yield _to_be_given(table, name)
+
+
+def _to_be_given(table: str, name: str) -> Break:
+    what = f"{table}.{name} must be given when a row is added, and has no default"
+    return Break(table, name, what)
 
 
 def _takes(old: sa.types.TypeEngine[Any], new: sa.types.TypeEngine[Any]) -> bool:
