@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice, product
 from typing import Any
 
@@ -11,11 +12,12 @@ from alembic.util import CommandError
 from sqlalchemy.exc import CircularDependencyError, DBAPIError, SAWarning
 from sqlalchemy.schema import sort_tables_and_constraints
 
+from ....driver import reason
 from ..history import OWN_TABLES
 from ..schema import reflections
 from ..schema.definitions import other_schemas
 from ..schema.snapshot import qualified
-from .values import NoValueError, value
+from .values import UNKNOWN, NoValueError, value
 
 Row = dict[str, Any]
 #: What columns hold that cannot be made up: {"users.age": lambda number: 20 + number}.
@@ -42,7 +44,8 @@ class Filler:
         """Those that have got rows."""
         before, self._shapes = self._shapes, reflections.shapes(self._connection)
         changed = [name for name, shape in self._shapes.items() if before.get(name) != shape]
-        tables = in_order(reflect(self._connection, only=changed)) if changed else []
+        with _all_types(self._connection.dialect):
+            tables = in_order(reflect(self._connection, only=changed)) if changed else []
         filled = [table for table in tables if table.fullname in changed]
         for table in filled:
             self._add_rows(table)
@@ -83,7 +86,12 @@ class Filler:
                 row[column.name] = self._value(table, column, own)
         for constraint in table.foreign_key_constraints:
             own = number if distinct.intersection(constraint.column_keys) else alike
-            row |= self._reference(constraint, own)
+            found = self._reference(constraint, row, own)
+            row |= {
+                name: each
+                for name, each in found.items()
+                if f"{table.fullname}.{name}" not in self._given
+            }
         return {name: found for name, found in row.items() if found is not ...}
 
     def _value(self, table: sa.Table, column: sa.Column[Any], number: int) -> Any:
@@ -94,16 +102,24 @@ class Filler:
         except NoValueError:
             return ...  # The server may have a default, and says so if not.
 
-    def _reference(self, constraint: sa.ForeignKeyConstraint, number: int) -> Row:
+    def _reference(self, constraint: sa.ForeignKeyConstraint, row: Row, number: int) -> Row:
         columns = [element.column for element in constraint.elements]
         query = sa.select(*columns).order_by(*columns)
-        found = self._connection.execute(query).all()
-        chosen = found[number % len(found)] if found else [None] * len(columns)
-        return dict(zip(constraint.column_keys, chosen, strict=True))
+        if found := self._connection.execute(query).all():
+            chosen = found[number % len(found)]
+            return dict(zip(constraint.column_keys, chosen, strict=True))
+        may_be_null = [column.name for column in constraint.columns if column.nullable]
+        if may_be_null or constraint.referred_table is not constraint.table:
+            return dict.fromkeys(may_be_null or constraint.column_keys)
+        # The first row can only refer to itself.
+        key = {
+            each.name: row.get(each.name, self._value(each.table, each, number)) for each in columns
+        }
+        return key | dict(zip(constraint.column_keys, key.values(), strict=True))
 
     def _insert(self, table: sa.Table, row: Row) -> str | None:
         """Correct what a CHECK refuses, one after the other; why it could not be done."""
-        checks = [item for item in table.constraints if isinstance(item, sa.CheckConstraint)]
+        checks = [*_checks(table)]
         error = self._try(table, row)
         while error and (refusing := [check for check in checks if _refuses(check, error)]):
             check = refusing[0]
@@ -120,13 +136,24 @@ class Filler:
             with self._connection.begin_nested():
                 self._connection.execute(table.insert().inline().values(row))
         except DBAPIError as error:
-            return str(error.orig)
+            return reason(error)
         return None
 
     def _has_rows(self, table: sa.Table) -> bool:
         return (
             self._connection.execute(sa.select(sa.text("1")).select_from(table)).first() is not None
         )
+
+
+@contextmanager
+def _all_types(dialect: Any) -> Iterator[None]:
+    """SQLAlchemy tells nothing of a type that it does not know."""
+    known = dialect.ischema_names
+    dialect.ischema_names = known | UNKNOWN
+    try:
+        yield
+    finally:
+        dialect.ischema_names = known
 
 
 def reflect(
@@ -185,6 +212,15 @@ def _is_given_by_server(column: sa.Column[Any]) -> bool:
         return True
     counts_up = column is column.table.autoincrement_column and not column.foreign_keys
     return counts_up and (column.server_default is not None or column.autoincrement is True)
+
+
+def _checks(table: sa.Table) -> Iterator[sa.CheckConstraint]:
+    """Its own, and those of its columns' domains."""
+    yield from (item for item in table.constraints if isinstance(item, sa.CheckConstraint))
+    for column in table.columns:
+        if (check := getattr(column.type, "check", None)) is not None:
+            text = re.sub(r"\bVALUE\b", column.name, str(check))
+            yield sa.CheckConstraint(text, name=getattr(column.type, "constraint_name", None))
 
 
 def _refuses(check: sa.CheckConstraint, error: str) -> bool:
