@@ -30,7 +30,21 @@ CASES = {
         "PMS",
         'op.create_table("{t}x", sa.Column("a", sa.Integer))\nop.drop_table("{t}x")',
     ),
+    "drop several tables in SQL": (
+        "PM",
+        """
+        op.create_table("{t}x", sa.Column("a", sa.Integer))
+        op.execute("DROP TABLE {t}x, {t}")  # -> drop-table
+        """,
+    ),
     "truncate": ("PM", 'op.execute("TRUNCATE TABLE {t}")  # -> truncate-table'),
+    "truncate several tables": (
+        "P",
+        """
+        op.create_table("{t}x", sa.Column("a", sa.Integer))
+        op.execute("TRUNCATE {t}x, ONLY {t}")  # -> truncate-table
+        """,
+    ),
     "drop column": ("PMS", 'op.drop_column("{t}", "nickname")  # -> drop-column'),
     "drop column in SQL": (
         "PMS",
@@ -62,6 +76,14 @@ CASES = {
         """
         op.execute("ALTER TABLE {t} RENAME TO {t}x")  # -> rename-table
         op.execute("ALTER TABLE {t}x DROP nickname")  # -> drop-column
+        """,
+    ),
+    "rename several tables in SQL": (
+        "M",
+        """
+        op.create_table("{t}x", sa.Column("a", sa.Integer))
+        op.execute("RENAME TABLE {t}x TO {t}y, {t} TO {t}z")  # -> rename-table
+        op.execute("ALTER TABLE {t}z DROP nickname")  # -> drop-column
         """,
     ),
     "rename column": (
@@ -314,6 +336,8 @@ CASES = {
         op.execute("LOCK TABLE {t} IN SHARE UPDATE EXCLUSIVE MODE")
         op.execute("LOCK {t} IN SHARE MODE NOWAIT")  # -> lock-table
         op.execute("LOCK TABLE ONLY {t}")  # -> lock-table
+        op.create_table("{t}x", sa.Column("a", sa.Integer))
+        op.execute("LOCK TABLE {t}x, {t} IN SHARE MODE")  # -> lock-table
         """,
     ),
     "column that is computed": (
@@ -350,6 +374,27 @@ CASES = {
         'op.execute("CREATE FULLTEXT INDEX {t}i ON {t} (name)")  # -> blocks-writes',
     ),
     "update": ("PM", "op.execute(\"UPDATE {t} SET name = 'x'\")  # -> unbatched-update"),
+    "update and delete through a join": (
+        "M",
+        """
+        op.create_table("{t}x", sa.Column("a", sa.Integer))
+        op.execute("UPDATE {t}x x JOIN {t} AS r ON r.id = x.a SET x.a = 1, r.name = 'x'")  # -> unbatched-update
+        op.execute("UPDATE IGNORE {t}x JOIN {t} ON {t}.id = a SET {t}.number = a")  # -> unbatched-update
+        op.execute("UPDATE {t}x x JOIN {t} r ON r.id = x.a SET x.a = r.id WHERE r.id = 2")
+        op.execute("DELETE r FROM {t}x x JOIN {t} r ON r.id = x.a")  # -> unbatched-update
+        op.execute("DELETE {t} FROM {t}x JOIN {t} ON {t}.id = a")  # -> unbatched-update
+        op.execute("DELETE FROM r USING {t} AS r JOIN {t}x x ON r.id = x.a")  # -> unbatched-update
+        op.execute("DELETE x FROM {t}x x JOIN {t} r ON r.id = x.a")
+        """,
+    ),
+    "in a block": (
+        "P",
+        """
+        op.execute(  # -> drop-column
+            "DO $$ BEGIN IF true THEN ALTER TABLE {t} DROP nickname; END IF; END $$"
+        )
+        """,
+    ),
     "merge": (
         "P",
         """

@@ -10,14 +10,31 @@ COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 TEXT = re.compile(r"E?'(?:[^'\\]|''|\\.)*'", re.DOTALL)
 PARENTHESES = re.compile(r"\([^()]*\)")
 # What they do later, when they are called, is not the migration's.
-STORED = re.compile(
-    r"CREATE (?:OR REPLACE )?(?:\w+ )?(?:FUNCTION|PROCEDURE|TRIGGER|EVENT)\b|DO\b", re.I
-)
+STORED = re.compile(r"CREATE (?:OR REPLACE )?(?:\w+ )?(?:FUNCTION|PROCEDURE|TRIGGER|EVENT)\b", re.I)
+# What a block does, it does at once.
+BLOCK = re.compile(r"DO\b", re.I)
+IN_BLOCK = re.compile(r";|\b(?:BEGIN|THEN|ELSE|LOOP)\b", re.I)
 
 NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|[\w$]+)'
 TABLE = rf"(?:IF EXISTS )?(?:ONLY )?(?:{NAME}\.)?(?P<table>{NAME})"
 INDEX = rf"INDEX (?!CONCURRENTLY)(?:IF NOT EXISTS )?(?:{NAME} )?ON {TABLE}"
-CHANGED = rf"(?:WITH .*\) ?)?(?:UPDATE|DELETE FROM|MERGE INTO) (?!.*\bWHERE CURRENT OF\b){TABLE}"
+# The next one of a list.
+MORE = re.compile(rf" ?, ?{TABLE}(?: TO (?P<new>{NAME}))?", re.I)
+HOW = "(?:(?:LOW_PRIORITY|QUICK|IGNORE) )*"
+CHANGED = (
+    rf"(?:WITH .*\) ?)?(?:UPDATE {HOW}|DELETE {HOW}FROM |MERGE INTO )"
+    rf"(?!.*\bWHERE CURRENT OF\b){TABLE}"
+)
+# MySQL and MariaDB: one table of several, by its name or by what it is called here.
+CHANGED_IN_JOIN = (
+    rf"UPDATE .*? JOIN {TABLE}(?: (?:AS )?(?P<alias>{NAME}))? .*?\bSET (?:(?!WHERE\b).)*?"
+    rf"(?<![\w$.])(?:(?P=table)|(?P=alias))\.{NAME} ?="
+)
+DELETED_BY_NAME = rf"DELETE {HOW}(?!FROM\b){TABLE}(?=.* FROM )"
+DELETED_BY_ALIAS = (
+    rf"DELETE {HOW}(?:FROM )?(?P<alias>{NAME})(?:\.\*)? (?:FROM|USING) (?:.*?(?:JOIN |, ?))?"
+    rf"{TABLE} (?:AS )?(?P=alias)(?![\w$.])"
+)
 # Modes that keep nobody from writing.
 LET_WRITE = "IN (?:ACCESS SHARE|ROW SHARE|ROW EXCLUSIVE|SHARE UPDATE EXCLUSIVE)"
 
@@ -35,6 +52,9 @@ STATEMENTS = {
     rf"(?:CLUSTER|VACUUM (?:\(.*\bFULL\b.*\)|FULL)) (?:VERBOSE )?{TABLE}": "rewrites-table",
     rf"LOCK (?:TABLE )?(?!.*\b{LET_WRITE} MODE\b){TABLE}": "lock-table",
     CHANGED: "unbatched-update",
+    CHANGED_IN_JOIN: "unbatched-update",
+    DELETED_BY_NAME: "unbatched-update",
+    DELETED_BY_ALIAS: "unbatched-update",
 }
 ALTER = re.compile(rf"ALTER TABLE {TABLE} (?P<actions>.*)", re.I)
 # A column has the rest of its action as its definition, where what is in parentheses is left out.
@@ -65,10 +85,10 @@ LENGTH = 100
 
 
 def of_sql(sql: str) -> Iterator[Change]:
-    plain = TEXT.sub("''", COMMENT.sub(" ", sql))
-    if STORED.match(plain.strip()):
+    plain = TEXT.sub("''", COMMENT.sub(" ", sql)).strip()
+    if STORED.match(plain):
         return
-    for statement in plain.split(";"):
+    for statement in IN_BLOCK.split(plain) if BLOCK.match(plain) else plain.split(";"):
         yield from _of_statement(" ".join(statement.split()))
 
 
@@ -77,10 +97,12 @@ def _of_statement(statement: str) -> Iterator[Change]:
     altered = ALTER.match(statement)
     for part in _actions(altered["actions"]) if altered else [statement]:
         for pattern, code in (ACTIONS if altered else STATEMENTS).items():
-            if found := re.match(pattern, part, re.I):
+            found = re.match(pattern, part, re.I)
+            while found:
                 names = found.groupdict("") | (altered.groupdict("") if altered else {})
                 table, new_name = names.get("table", ""), names.get("new", "")
                 yield Change(code, _unquoted(table), what, _unquoted(new_name))
+                found = MORE.match(part, found.end())
 
 
 def _actions(text: str) -> list[str]:
