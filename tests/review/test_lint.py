@@ -271,6 +271,10 @@ def test_command(render: Callable[..., Project], tmp_path: Path) -> None:
     assert broken.items() >= {"code": "breaks-previous-release", **place}.items()
     annotation = f"::warning file={file},line=9,title=drop-column::Drops the column users.name."
     assert annotation in lint(code=1, actions="true")
+    git = project.path / ".git"
+    in_folder_above = git.rename(project.path.parent / ".git")
+    assert f"::warning file={project.path.name}/{file},line=9," in lint("--github", code=1)
+    in_folder_above.rename(git)
     assert "The models of main would not work" in lint("--since", "main", code=1)
     # The release before no longer names the column: there is nothing to break.
     models = project.package / "users" / "models.py"

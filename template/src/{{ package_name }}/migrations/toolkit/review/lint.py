@@ -9,7 +9,7 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from ..git import Git
+from ..git import Git, find
 from ..history import digest_of, digests
 from ..scripts import read_scripts
 from .changes import Change
@@ -38,8 +38,10 @@ def lint(config: Config, since: str | None, *, as_json: bool, github: bool) -> N
         found = [finding._asdict() for finding in reviewed.findings]
         config.print_stdout("%s", json.dumps(found, indent=2))
     elif github or os.environ.get("GITHUB_ACTIONS") == "true":
+        repository = find(scripts)
+        root = repository.root if repository else Path.cwd()
         for finding in reviewed.findings:
-            config.print_stdout("%s", _annotation(finding))
+            config.print_stdout("%s", _annotation(finding, root))
     else:
         config.print_stdout("%s", "\n".join(_lines(reviewed, since)))
     if reviewed.findings:
@@ -84,9 +86,10 @@ def _lines(reviewed: Reviews, since: str | None) -> Iterator[str]:
         yield f"The models of {since} {reviewed.works} on the new schema."
 
 
-def _annotation(finding: Finding) -> str:
-    """For GitHub, which shows it beside the line."""
-    place = f"file={_escaped(finding.file)},line={finding.line},title={_escaped(finding.code)}"
+def _annotation(finding: Finding, root: Path) -> str:
+    """For GitHub, which shows it beside the line, and looks for files from the repository's root."""
+    file = os.path.relpath(Path(finding.file).resolve(), root.resolve())
+    place = f"file={_escaped(file)},line={finding.line},title={_escaped(finding.code)}"
     text = f"{finding.message} Safe: {finding.safe_way}"
     return f"::warning {place}::{text.replace('%', '%25').replace(chr(10), '%0A')}"
 
