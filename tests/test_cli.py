@@ -91,6 +91,12 @@ def test_the_tests_end_at_once_where_they_get_no_database(
     assert "sqlalchemy" not in done.stdout
 
 
+WITHOUT_EXAMPLE = """
+from my_service.migrations.toolkit.commands import COMMANDS
+print([each.name for each in COMMANDS if not each.examples])
+"""
+
+
 def test_help_at_each_level(render: Render) -> None:
     project = render().install()
     name = project.console_script
@@ -102,6 +108,8 @@ def test_help_at_each_level(render: Render) -> None:
     }.items():
         shown = project.run(name, *level, "--help").stdout
         assert f"\n  {line}\n" in shown
+    without_example = project.run("python", "-c", WITHOUT_EXAMPLE).stdout
+    assert without_example == "[]\n"
     assert project.run(name, "--version").stdout == "0.1.0\n"
     for arguments in ([], ["db"], ["sevre"]):
         done = project.run(name, *arguments, check=False)

@@ -225,7 +225,7 @@ COMMANDS = [
         "list Alembic's templates for new projects",
         ["list_templates"],
     ),
-    Command(command.init, "rare", "none: this project is set up"),
+    Command(command.init, "rare", "none: this project is set up", ["init migrations"]),
 ]
 CHANGE_DATABASE = {command.upgrade, command.downgrade, command.stamp, rebase}
 #: Exit code 1 is for what they find, 2 for not being able to look.
