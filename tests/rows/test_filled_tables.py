@@ -206,7 +206,7 @@ HISTORIES = {
             'op.drop_table("weights")',
         )
     ],
-    "given reference": [
+    "a reference that is given": [
         migration(
             """
             op.create_table("stores", sa.Column("kilos", sa.Integer, unique=True, nullable=False))
@@ -219,7 +219,7 @@ HISTORIES = {
             'op.drop_table("parcels")\nop.drop_table("stores")',
         )
     ],
-    "itself": [
+    "a reference to itself": [
         migration(
             """
             op.create_table(
@@ -304,7 +304,7 @@ FOUND_IN_SCHEMA = {"in a schema": ["upgrade() drops billing.bills.note with its 
 def test_what_is_found(render: Callable[..., Project], database: str, database_url: str) -> None:
     histories, expected = HISTORIES, FOUND
     if database != "sqlite":
-        histories = histories | {"others": [of_others(database), migration("pass")]}
+        histories = histories | {"types of one database": [of_others(database), migration("pass")]}
     if database == "postgresql":
         histories, expected = histories | IN_SCHEMA, FOUND | FOUND_IN_SCHEMA
     found = _walk(render(database=database, example=False), database_url, histories)
