@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from .lab import Lab, Target
+from .lab import ON_SERVERS, Lab, Target
 from .launcher import Ended
 from .test_deploy import elsewhere, failure
 
@@ -113,6 +113,22 @@ def test_nothing_is_lost(lab: Lab) -> None:
         ended = target.db("downgrade", "-1", **PRODUCTION)
         assert ended.code == 0, ended.output
         assert "lose" not in ended.output
+
+
+@ON_SERVERS
+def test_an_index_with_another_name_is_not_lost(lab: Lab) -> None:
+    is_own = lab.database == "postgresql"
+    rename = "INDEX ix RENAME" if is_own else "TABLE people RENAME INDEX ix"
+    lab.write("r1", PEOPLE, "pass")
+    lab.write(
+        "r2",
+        'op.create_index("ix", "people", ["name"])',
+        f'op.execute("ALTER {rename} TO ix_name")',
+    )
+    with lab.fresh() as target:
+        target.upgrade()
+        ended = target.db("downgrade", "-1", **PRODUCTION)
+        assert ended.code == 0, ended.output
 
 
 def test_names_are_those_that_are_in_the_database(lab: Lab) -> None:

@@ -53,6 +53,11 @@ HARMLESS_SQL = re.compile(
     r"(?!.*\bCASCADE\b)[^;]*;?\s*",
     re.IGNORECASE | re.DOTALL,
 )
+# What rows do not know of.
+RENAMING_SQL = re.compile(
+    r"\s*ALTER (INDEX [^,;]+ RENAME TO|TABLE [^,;]+ RENAME (INDEX|CONSTRAINT)) [^,;]+;?\s*",
+    re.IGNORECASE,
+)
 
 Name = tuple[str | None, str]
 
@@ -248,7 +253,7 @@ class Notes:
             self._lose(f"the column {name}", name, "value", values)
 
     def _take_sql(self, statement: str) -> None:
-        if not HARMLESS_SQL.fullmatch(statement):
+        if not (HARMLESS_SQL.fullmatch(statement) or RENAMING_SQL.fullmatch(statement)):
             self._cannot_judge(f"`{shorten(statement, LENGTH)}`")
 
     def _cannot_judge(self, what: str) -> None:
