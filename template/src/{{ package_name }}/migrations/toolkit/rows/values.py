@@ -29,7 +29,7 @@ def _range(_: str, kind: Any, seed: int) -> str:
     if name.startswith(("DATE", "TS")):
         day = date(2000, 1, 1) + timedelta(days=seed % DAYS)
         text = f"[{day},{day + timedelta(days=1)})"
-    return f"{{{text}}}" if "MULTI" in name else text
+    return "{" + text + "}" if "MULTI" in name else text
 
 
 #: What only one database has, by the name of the type.
