@@ -25,7 +25,7 @@ DRIVERS = {
 # What one answer alone brings.
 FILES = {
     "server": [
-        "src/*/migrations/toolkit/write/cycles.py",
+        "src/*/migrations/toolkit/write/circles.py",
         "src/*/migrations/toolkit/write/names.py",
     ],
     "example": ["src/*/users/*", "src/*/migrations/versions/*", "tests/users/*"],
@@ -37,15 +37,15 @@ FILES = {
     "postgresql": [
         "src/*/migrations/toolkit/apply/concurrently.py",
         "src/*/migrations/toolkit/review/squawk.py",
-        "src/*/migrations/toolkit/write/enums.py",
-        "src/*/migrations/toolkit/write/schemas.py",
+        "src/*/migrations/toolkit/write/native_enums.py",
+        "src/*/migrations/toolkit/write/other_schemas.py",
     ],
     "mysql": [
         "src/*/migrations/toolkit/apply/journal/*",
         "src/*/migrations/toolkit/apply/sessions.py",
-        "src/*/migrations/toolkit/write/defaults.py",
+        "src/*/migrations/toolkit/write/implicit_defaults.py",
         "src/*/migrations/toolkit/write/dependents.py",
-        "src/*/migrations/toolkit/write/indexes.py",
+        "src/*/migrations/toolkit/write/key_indexes.py",
     ],
 }
 COPIER_NAMES = {

@@ -8,7 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData
 
 from ..schema.snapshot import Facts, Thing
-from . import cycles, defaults, dependents, indexes, names
+from . import circles, dependents, implicit_defaults, key_indexes, names
 from .completion import Completion
 from .parts import Part, put_references_first
 
@@ -42,15 +42,15 @@ def around(
     """What comes before the operations, which are changed, and after them."""
     named = names.changed(operations, context.dialect, found, wanted, RENAME)
     put_references_first(operations)
-    indexes.drop_with_references(operations, found, wanted)
+    key_indexes.drop_with_references(operations, found, wanted)
     return [named], []
 
 
 def complete(part: Part, context: MigrationContext) -> None:
     """What the operations do not say by themselves."""
-    cycles.untie(part)
+    circles.untie(part)
     for operations in (part.up, part.down):
         if context.dialect.name == "mysql":
-            defaults.leave_null(operations)
+            implicit_defaults.leave_null(operations)
         else:
-            defaults.leave_computed_open(operations)
+            implicit_defaults.leave_computed_open(operations)

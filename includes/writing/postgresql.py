@@ -8,7 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData
 
 from ..schema.snapshot import Facts, Thing
-from . import cycles, enums, names, schemas
+from . import circles, names, native_enums, other_schemas
 from .casts import can_cast
 from .completion import Completion
 from .parts import Part, put_references_first
@@ -21,7 +21,7 @@ RENAME = {
 
 def schemas_of_models(tables: Sequence[MetaData]) -> list[str]:
     """Beside the default one."""
-    return schemas.of_models(tables)
+    return other_schemas.of_models(tables)
 
 
 def is_unseen(thing: Thing, _: Connection, _found: Facts, _wanted: Facts) -> bool:
@@ -40,14 +40,14 @@ def around(
     """What comes before the operations, and after them."""
     named = names.changed(operations, context.dialect, found, wanted, RENAME)
     put_references_first(operations)
-    made = schemas.made(cast(Connection, context.connection), context.opts["target_metadata"])
-    first, last = enums.around(found, wanted or found, operations, context.dialect)
+    made = other_schemas.made(cast(Connection, context.connection), context.opts["target_metadata"])
+    first, last = native_enums.around(found, wanted or found, operations, context.dialect)
     return [made, first, named], [last]
 
 
 def complete(part: Part, context: MigrationContext) -> None:
     """What the operations do not say by themselves."""
-    cycles.untie(part)
+    circles.untie(part)
     for each in (*part.up, *part.down):
         for change in each.ops if isinstance(each, ModifyTableOps) else ():
             if isinstance(change, AlterColumnOp) and not can_cast(change, context.dialect):
