@@ -21,6 +21,8 @@ class Change:
     databases: tuple[str, ...] = ("sqlite", "postgresql", "mysql", "mariadb")
 
 
+HISTORIES = 4
+
 TEAMS = {"teams": KEY}
 OF_TEAM = "sa.Column('team_id', sa.ForeignKey('teams.id'){})"
 IN_CIRCLE = {
@@ -208,13 +210,15 @@ CHANGES = [
 ]
 
 
+# Each command runs all migrations before its own: several histories are sooner through than one.
+@pytest.mark.parametrize("begin", range(HISTORIES))
 @pytest.mark.usefixtures("unformatted")
-def test_changes(lab: Lab, write: Write) -> None:
+def test_changes(lab: Lab, write: Write, begin: int) -> None:
     """Each is complete at once, and nothing of it is refused."""
     write({})
     orders = [
         {"models": _models(tables), "message": message, "x": x}
-        for change in CHANGES
+        for change in CHANGES[begin::HISTORIES]
         if lab.database in change.databases
         for tables, message, x in (
             (change.before, f"begin to {change.name}", ["no-rename"]),

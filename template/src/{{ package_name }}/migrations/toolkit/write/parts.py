@@ -14,6 +14,7 @@ from alembic.operations.ops import (
     AddColumnOp,
     DropColumnOp,
     DropConstraintOp,
+    DropIndexOp,
     DropTableOp,
     MigrateOperation,
     MigrationScript,
@@ -73,11 +74,11 @@ def put_references_first(operations: UpgradeOps) -> None:
 
 
 def _turn(change: MigrateOperation) -> int:
-    """A reference goes before the table that it is to, and before the index that it needs."""
+    """References go before the index that they need, and all that names a column before it changes."""
     match change:
         case DropConstraintOp(constraint_type="foreignkey"):
             return 0
-        case DropConstraintOp(constraint_type="check"):
+        case DropConstraintOp() | DropIndexOp():
             return 1
         case AddColumnOp() if change.column.computed is None:
             return 2
