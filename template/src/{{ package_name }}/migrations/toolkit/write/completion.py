@@ -83,11 +83,19 @@ class Completion:
                     elif isinstance(change, CreateCheckConstraintOp):
                         change.condition = reflections.as_written(str(change.condition))
                     elif isinstance(change, CreateIndexOp):
-                        change.kw |= {
-                            key: text(reflections.as_written(value))
-                            for key, value in change.kw.items()
-                            if key.endswith("_where") and isinstance(value, str)
-                        }
+                        self._restore_index(change)
+
+    def _restore_index(self, change: CreateIndexOp) -> None:
+        change.kw |= {
+            key: text(reflections.as_written(value))
+            for key, value in change.kw.items()
+            if key.endswith("_where") and isinstance(value, str)
+        }
+        if not change.columns:
+            # SQLAlchemy reflects no expressions from MySQL.
+            table = self._reflect(qualified(str(change.table_name), change.schema))
+            [index] = (each for each in table.indexes if each.name == change.index_name)
+            change.columns = list(index.expressions)
 
     def drop(self, thing: Thing, found: str) -> Part:
         """What `Judge.unseen` has found."""
@@ -120,8 +128,9 @@ class Completion:
     def _reflect(self, name: str) -> Table:
         """Its names are whole: no naming convention is to complete them."""
         if name not in self._reflected:
-            model, metadata = self._models[name], MetaData()
-            table = Table(model.name, metadata, schema=model.schema, autoload_with=self._connection)
+            schema, _, plain = name.rpartition(".")
+            metadata = MetaData()
+            table = Table(plain, metadata, schema=schema or None, autoload_with=self._connection)
             reflections.complete(self._connection, metadata)
             items: list[Constraint | Index] = [*table.constraints, *table.indexes]
             for item in items:
