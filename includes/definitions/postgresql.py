@@ -54,6 +54,21 @@ SELECT 'trigger', g.tgname, t.name, pg_get_triggerdef(g.oid, true)
     || CASE g.tgenabled WHEN 'D' THEN ' DISABLED' ELSE '' END
 FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
 UNION ALL
+SELECT 'policy', p.polname, t.name, concat_ws(' ',
+    CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END, p.polcmd::text,
+    (SELECT string_agg(r::regrole::text, ', ' ORDER BY r::regrole::text) FROM unnest(p.polroles) r),
+    'USING ' || pg_get_expr(p.polqual, p.polrelid),
+    'WITH CHECK ' || pg_get_expr(p.polwithcheck, p.polrelid))
+FROM tables t JOIN pg_policy p ON p.polrelid = t.oid
+UNION ALL
+SELECT 'options', '', t.name, concat_ws(' ', array_to_string(c.reloptions, ' '),
+    CASE WHEN c.relrowsecurity THEN 'ROW LEVEL SECURITY' END,
+    CASE WHEN c.relforcerowsecurity THEN 'FORCE ROW LEVEL SECURITY' END,
+    CASE WHEN c.relreplident <> 'd' THEN 'REPLICA IDENTITY ' || c.relreplident::text END)
+FROM tables t JOIN pg_class c ON c.oid = t.oid
+WHERE c.reloptions IS NOT NULL OR c.relrowsecurity OR c.relforcerowsecurity
+    OR c.relreplident <> 'd'
+UNION ALL
 SELECT 'sequence', c.relname, coalesce(t.name, ''), format_type(q.seqtypid, NULL) || ' INCREMENT '
     || q.seqincrement || CASE WHEN q.seqcycle THEN ' CYCLE' ELSE '' END
 FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid

@@ -71,6 +71,28 @@ def test_what_was_done_by_hand(lab: Lab) -> None:
         assert len(drift(target, "-x", "other-tables=ignore")[1]) == len(FOUND) - 1
 
 
+SECURE = """
+op.execute("ALTER TABLE users ENABLE ROW LEVEL SECURITY")
+op.execute("CREATE POLICY own ON users USING (name = current_user)")
+"""
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_who_may_see_which_rows(lab: Lab) -> None:
+    lab.write("r1", f"{CREATE}{SECURE}")
+    with lab.fresh() as target:
+        target.upgrade()
+        assert drift(target) == (0, [])
+        target.execute("ALTER POLICY own ON users USING (true)")
+        target.execute("ALTER TABLE users FORCE ROW LEVEL SECURITY, SET (fillfactor = 50)")
+        code, lines = drift(target)
+        assert code == 1
+        assert len(lines) == 2
+        assert "FORCE ROW LEVEL SECURITY" in lines[0]
+        assert "fillfactor=50" in lines[0]
+        assert lines[1].startswith("policy own of users is PERMISSIVE * - USING true")
+
+
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_an_invalid_index(lab: Lab) -> None:
     lab.write("r1", CREATE)
