@@ -168,6 +168,13 @@ def test_no_rendered_file_is_ignored_by_git(project: Project, tmp_path: Path) ->
     assert sorted(git(tmp_path, "ls-files").splitlines()) == project.files()
 
 
+def test_lines_of_documents_keep_apart(project: Project) -> None:
+    """A tag of Jinja's at the end of a line takes the end with it."""
+    for name, text in _without(project, []).items():
+        if name.endswith(".md"):
+            assert not re.search(r"\S\n#{2,} |\S- [A-Z]", text), name
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("database", DATABASES)
 @pytest.mark.parametrize("example", [True, False], ids=["example", "empty"])
