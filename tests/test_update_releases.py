@@ -105,6 +105,7 @@ def test_its_own_tests_pass(past: Past, version: str) -> None:
 
 @on_sqlite
 @each_release
+@sampled
 def test_releases_are_not_skipped(past: Past, version: str) -> None:
     """One after the other, with the migrations adopted each time, leads to the same."""
     owner = past.owner(version)
