@@ -185,7 +185,12 @@ def test_branches(migrations: Migrations) -> None:
         each.write('op.execute("SELECT 1")', 'op.execute("SELECT 2")')
     assert set(m.look("heads").splitlines()) == {f"{one.id} (head)", f"{two.id} (head)"}
     assert f"{users.id} (branchpoint)" in m.alembic("branches")
-    assert all("Multiple head revisions" in said for said in m.refusals("upgrade", "head"))
+    for refused in (["upgrade", "head"], ["stamp", "head"], ["revision", "-m", "three"]):
+        for said in m.refusals(*refused):
+            assert f"{two.id} (two)" in said
+            assert "db rebase` puts yours" in said
+            assert "db merge` joins them" in said
+            assert "\n" not in said
     m.db("upgrade", "heads")
     assert len(m.alembic("current").splitlines()) == 2
     before = m.files

@@ -138,7 +138,9 @@ def test_of_several_last_migrations_all_are_next(two: Lab) -> None:
     path = two.project.package / "migrations" / "versions" / "r3.py"
     path.write_text(path.read_text().replace("down_revision = 'r2'", "down_revision = 'r1'"))
     with two.fresh() as target:
-        assert "my-service db upgrade heads\n" in status(target, "behind")["text"]
+        text = status(target, "behind")["text"]
+        assert "my-service db upgrade heads\n" in text
+        assert "`my-service db rebase` puts" in text
         assert target.db("upgrade", "heads").code == 0
         status(target, "current")
 

@@ -124,7 +124,7 @@ def test_behind_which_of_two(own: Lab) -> None:
     with own.fresh() as target:
         ended = target.db("adopt")
         assert ended.code == 1
-        assert ended.output.startswith("FAILED: Two migrations are the last, ")
+        assert ended.output.startswith("FAILED: 2 migrations are the last, ")
         assert not list((migrations(own) / "versions").glob("*teams*"))
 
 

@@ -221,6 +221,7 @@ def test_what_is_in_the_way_of_a_squash(lab: Lab) -> None:
         path = lab.project.package / "migrations" / "versions" / "r3.py"
         path.write_text(path.read_text().replace("'r2'", "'r1'"))
         refused("r3 follows one that would be gone")
+        refuses(target.db("squash"), "2 migrations are the last, ", "db rebase`", "db merge`")
         path.unlink()
 
         for statement, sentence in (

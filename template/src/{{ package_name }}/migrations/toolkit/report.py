@@ -15,7 +15,7 @@ from ...driver import reason, to_look_at
 from . import history
 from .config import migration_url, scratch_url
 from .connection import look
-from .scripts import read_scripts
+from .scripts import read_scripts, ways_to_one_head
 from .status import State, Status, applied_by, listed, moment
 from .status import status as find_status
 from .whereabouts import advice, whereabouts
@@ -158,6 +158,8 @@ class Report:
         """What to do: a command, and when it is the right one."""
         found = self._found
         db = f"{DISTRIBUTION} db"
+        if len(found.code) > 1:
+            yield from ways_to_one_head()
         if found.state == "behind":
             yield f"{db} upgrade{' heads' if len(found.code) > 1 else ''}"
         elif found.state == "unknown":

@@ -6,8 +6,33 @@ from pathlib import Path
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
-from alembic.script.revision import RevisionError, RevisionMap
+from alembic.script.revision import MultipleHeads, RevisionError, RevisionMap
 from alembic.util import CommandError, to_tuple
+
+from ... import DISTRIBUTION
+from .refusal import RefusedError
+
+
+class History(RevisionMap):
+    """Where it has more than one end, `head` is refused with how it gets one."""
+
+    def get_current_head(self, branch_label: str | None = None) -> str | None:
+        try:
+            return super().get_current_head(branch_label)
+        except MultipleHeads as error:
+            found = self.get_revisions(error.heads)
+            names = [title(each) for each in found if isinstance(each, Script)]
+            raise RefusedError(
+                f"{len(names)} migrations are the last, {' and '.join(names)}. Nothing was done:"
+                f" {' or '.join(ways_to_one_head())}."
+            ) from None
+
+
+def ways_to_one_head() -> tuple[str, str]:
+    return (
+        f"`{DISTRIBUTION} db rebase` puts yours behind the other, if only you have applied it,",
+        f"`{DISTRIBUTION} db merge` joins them, if they are in use",
+    )
 
 
 def read_scripts(config: Config) -> ScriptDirectory:
@@ -26,7 +51,7 @@ def check_scripts(script: ScriptDirectory) -> ScriptDirectory:
         raise CommandError(_unreadable(error, script)) from None
     if problem := next(_problems(found), None):
         raise CommandError(problem)
-    script.revision_map = RevisionMap(lambda: found)
+    script.revision_map = History(lambda: found)
     try:
         script.get_heads()
     except RevisionError as error:

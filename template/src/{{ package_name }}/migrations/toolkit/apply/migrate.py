@@ -19,6 +19,7 @@ from .... import DISTRIBUTION
 from ....driver import TRANSACTIONAL_DDL, reason
 from .. import history, invocation
 from ..progress import Progress
+from ..refusal import RefusedError
 from ..status import applied_by, listed, status, unmanaged_tables
 from ..whereabouts import advice, whereabouts
 from . import loss, server
@@ -134,6 +135,8 @@ class Plan:
             raise self._ambiguity(heads, [f"{head}@{self._target}" for head in sorted(heads)])
         try:
             return list(self._find(heads, looking))
+        except RefusedError:
+            raise
         except CommandError as error:
             if fork := self._fork(heads):
                 raise self._ambiguity(heads, sorted(fork)) from None

@@ -28,14 +28,7 @@ def adopt(config: Config) -> None:
     if not pending:
         config.print_stdout("The template has brought no migration.")
         return
-    heads = script.get_heads()
-    if len(heads) > 1:
-        raise CommandError(
-            f"Two migrations are the last, {' and '.join(heads)}, so that it is not clear behind"
-            f" which those of the template belong. Run `{DISTRIBUTION} db rebase` or"
-            f" `{DISTRIBUTION} db merge` first."
-        )
-    last = heads[0] if heads else None
+    last = script.get_current_head()
     for revision, path in pending.items():
         if script.revision_map._revision_map.get(revision) is None:
             _copy(path, Path(script.versions), last)

@@ -56,6 +56,7 @@ def compares(asked: Options) -> bool:
         raise CommandError("`revision` writes a file: --sql is for `upgrade` and `downgrade`.")
     if _command(asked) == "revision":
         message.refuse_meaningless(said["message"], message.REVISION)
+        context.script.get_revisions(said["head"])  # Before anything is said of a new file.
     return bool(said["autogenerate"])
 
 
