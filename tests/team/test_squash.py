@@ -195,6 +195,23 @@ def test_more_than_the_schema_is_not_squashed(lab: Lab, kind: str) -> None:
     lab.clear()
 
 
+ROWS = """
+from alembic import op
+
+
+def add():
+    op.execute("INSERT INTO users VALUES (1)")
+
+
+def grant():
+    op.execute("CREATE TEMPORARY TABLE passing (id INTEGER)")
+
+
+def add_unseen():
+    op.get_bind().connection.cursor().execute("INSERT INTO users VALUES (2)")
+"""
+
+
 @on_sqlite
 def test_what_is_in_the_way_of_a_squash(lab: Lab) -> None:
     lab.write("r1", SMALL)
@@ -233,13 +250,21 @@ def test_what_is_in_the_way_of_a_squash(lab: Lab) -> None:
             refused(sentence, "What is listed above cannot be squashed.")
         succeed(target.db("squash", "r1"))
 
-        # Rows that come in another way than by the calls that are looked for.
-        (lab.project.package / "rows.py").write_text(
-            "from alembic import op\n\ndef add():\n    op.execute('INSERT INTO users VALUES (1)')\n"
-        )
+        # Rows and SQL that come in another way than by the calls that are looked for.
+        (lab.project.package / "rows.py").write_text(ROWS)
         lab.write("r2", "from my_service.rows import add\nadd()")
+        lab.write("r3", "op.execute('DELETE FROM users')")
+        lab.write("r4", "from my_service.rows import grant\ngrant()")
+        lab.write("r5", "from my_service.rows import add_unseen\nadd_unseen()")
         git.commit()
-        refuses(target.db("squash"), "The migrations put rows into users")
+        ended = target.db("squash", "--without", "r3")
+        assert "r2.py, line 13: INSERT INTO users VALUES (1)\n" in ended.output
+        assert "r4.py, line 13: CREATE TEMPORARY TABLE passing (id INTEGER)\n" in ended.output
+        assert "r5.py, line 1: rows for users\n" in ended.output
+        assert "squash r1 --without r3`)" in ended.output
+        command = "squash head --without r3 --without r2 --without r4 --without r5"
+        assert ended.output.endswith(f"`my-service db {command}`).\n")
+        succeed(target.db(*command.split()))
     (lab.project.package / "rows.py").unlink()
 
 

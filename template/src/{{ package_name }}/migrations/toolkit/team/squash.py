@@ -4,31 +4,37 @@ It keeps the id of the last one: a database that is there or beyond has nothing 
 """
 
 import ast
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from importlib.util import cache_from_source
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import shorten
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.operations.ops import BulkInsertOp
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection
 
-from .... import DISTRIBUTION
+from .... import DISTRIBUTION, driver
 from ..config import alembic_config
-from ..connection import look
+from ..connection import connect, look
 from ..git import Git
 from ..history import digest
 from ..refusal import RefusedError
-from ..rows.fill import in_order, reflect
-from ..schema.snapshot import Facts, differences, snapshot
+from ..review.recording import Recording, recorded
+from ..rows.fill import names_of_tables
+from ..schema.definitions import other_schemas
+from ..schema.snapshot import Facts, differences, qualified, snapshot
 from ..scripts import read_scripts, title
-from ..throwaway import database_alike, migrate
+from ..throwaway import database_alike, explained, run_step
 from .creation import Creation, creation
 
 #: What these do is not in the schema that they leave, or cannot be told from it.
@@ -44,28 +50,74 @@ CALLS = {
 }
 COMMAND = f"{DISTRIBUTION} db squash"
 END_OF_HEADER = "\n\n\ndef upgrade("
+#: The only SQL that is written here, and the only one that the new database shows to be the same.
+ENUM = re.compile(r"CREATE TYPE [^;]+? AS ENUM \(('([^']|'')*'(, ?)?)*\)", re.IGNORECASE)
+
+
+class Call(NamedTuple):
+    """What changes more than the schema, and where that is said."""
+
+    script: Script
+    line: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{Path(self.script.path).name}, line {self.line}: {shorten(self.what, 80)}"
+
+
+@dataclass(frozen=True)
+class Old:
+    """The migrations that become one, and what was said of them."""
+
+    scripts: Sequence[Script]
+    last: str
+    without: Sequence[str]
+    #: Those of which new databases need the schema only.
+    agreed: frozenset[str]
+
+    def refuse(self, found: Iterable[Call]) -> None:
+        """What would be lost to new databases."""
+        calls = [each for each in found if each.script.revision not in self.agreed]
+        if not calls:
+            return
+        listed = "".join(f"\n  {each}" for each in dict.fromkeys(calls))
+        names = dict.fromkeys(each.script.revision for each in calls)
+        first = min(self.scripts.index(each.script) for each in calls)
+        way_out = f"if new databases do not need it, say so (`{self._command(self.last, *names)}`)"
+        if first:
+            up_to = self._command(self.scripts[first - 1].revision)
+            way_out = f"squash up to the one before (`{up_to}`), or {way_out}"
+        raise RefusedError(
+            "These do more than change the schema, and that would be lost to new databases:"
+            f"{listed}\nNothing was done: {way_out}."
+        )
+
+    def _command(self, last: str, *more: str) -> str:
+        return " ".join([COMMAND, last, *(f"--without {each}" for each in (*self.without, *more))])
 
 
 def squash(config: Config, last: str, *, without: Sequence[str]) -> None:
     script = read_scripts(config)
     target = script.get_revision(last)
     found = script.iterate_revisions(target.revision if target else "base", "base")
-    old = [each for each in found if isinstance(each, Script)][::-1]
-    if target is None or len(old) < 2:
+    scripts = [each for each in found if isinstance(each, Script)][::-1]
+    if target is None or len(scripts) < 2:
         config.print_stdout("%s", "Nothing to do: there is one migration at most.")
         return
-    _refuse_lost_files(Git(script), old)
-    _refuse_branches(script, target, old)
-    _refuse_more_than_schema(script, old, last, without)
+    agreed = frozenset(each.revision for each in script.get_revisions(tuple(without)) if each)
+    old = Old(scripts, last, without, agreed)
+    _refuse_lost_files(Git(script), scripts)
+    _refuse_branches(script, target, scripts)
+    old.refuse(call for each in scripts for call in _calls(each))
     with TemporaryDirectory(dir=Path(target.path).parent, prefix=".squash") as folder:
-        new = _write_and_try(config, Path(folder), script, target, old, has_consent=bool(without))
+        new = _write_and_try(config, Path(folder), script, target, old)
         new.replace(target.path)
-    for each in old:
+    for each in scripts:
         Path(cache_from_source(each.path)).unlink(missing_ok=True)
         if each is not target:
             Path(each.path).unlink()
     name = Path(target.path).name
-    config.print_stdout("%s", f"{len(old)} migrations are one now: {name}.")
+    config.print_stdout("%s", f"{len(scripts)} migrations are one now: {name}.")
     config.print_stdout(
         "%s",
         f"Databases that are at {target.revision} or later notice nothing. One that is at an earlier"
@@ -91,40 +143,20 @@ def _refuse_branches(script: ScriptDirectory, target: Script, old: Sequence[Scri
             )
 
 
-def _refuse_more_than_schema(
-    script: ScriptDirectory, old: Sequence[Script], last: str, without: Sequence[str]
-) -> None:
-    agreed = {each.revision for each in script.get_revisions(tuple(without)) if each}
-    found = [
-        (each, line, code)
-        for each in old
-        if each.revision not in agreed and not hasattr(each.module, "replaces")
-        for line, code in _more_than_schema(Path(each.path))
-    ]
-    if found:
-        names = list(dict.fromkeys(each.revision for each, _, _ in found))
-        listed = "".join(
-            f"\n  {Path(each.path).name}, line {line}: {code}" for each, line, code in found
-        )
-        options = " ".join(f"--without {name}" for name in [*without, *names])
-        before = old[: old.index(found[0][0])]
-        up_to = f"squash up to the one before (`{COMMAND} {before[-1].revision}`)" if before else ""
-        raise RefusedError(
-            "These do more than change the schema, and that would be lost to new databases:"
-            f"{listed}\nNothing was done: {up_to}{', or' if before else ''} if new databases do not"
-            f" need it, say so (`{COMMAND} {last} {options}`)."
-        )
-
-
-def _more_than_schema(path: Path) -> Iterator[tuple[int, str]]:
-    """The calls, but for those on the way down."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def _calls(script: Script) -> Iterator[Call]:
+    """As they stand in the file, but for those on the way down."""
+    tree = ast.parse(Path(script.path).read_text(encoding="utf-8"))
     for part in tree.body:
         if isinstance(part, ast.FunctionDef) and part.name == "downgrade":
             continue
         for node in ast.walk(part):
-            if isinstance(node, ast.Call) and _name(node.func) in CALLS:
-                yield node.lineno, shorten(ast.unparse(node), 80)
+            if isinstance(node, ast.Call) and _name(node.func) in CALLS and not _is_enum(node):
+                yield Call(script, node.lineno, ast.unparse(node))
+
+
+def _is_enum(call: ast.Call) -> bool:
+    values = [each.value for each in call.args if isinstance(each, ast.Constant)]
+    return len(values) == len(call.args) == 1 and bool(ENUM.fullmatch(str(values[0])))
 
 
 def _name(function: ast.expr) -> str:
@@ -133,23 +165,25 @@ def _name(function: ast.expr) -> str:
     return function.id if isinstance(function, ast.Name) else ""
 
 
+def _made_calls(script: Script, recording: Recording) -> Iterator[Call]:
+    """While it ran, through whatever other module."""
+    for statement in recording.statements:
+        if statement.origin == "sql" and not ENUM.fullmatch(statement.sql):
+            yield Call(script, statement.line, statement.sql)
+    for line, operation, _ in recording.operations:
+        if isinstance(operation, BulkInsertOp):
+            yield Call(script, line, f"rows for {operation.table.name}")
+
+
 def _write_and_try(
-    config: Config,
-    folder: Path,
-    script: ScriptDirectory,
-    target: Script,
-    old: Sequence[Script],
-    *,
-    has_consent: bool,
+    config: Config, folder: Path, script: ScriptDirectory, target: Script, old: Old
 ) -> Path:
     """The new file, once a database that it makes is the same as one that the old ones make."""
     with database_alike(config) as elsewhere:
-        migrate(elsewhere, [target.revision])
+        old.refuse(_run(elsewhere, script, old))
         with look(elsewhere) as other:
             wanted, made = snapshot(other), creation(other)
-            if not has_consent:
-                _refuse_rows(other)
-    new = _write(folder, script, target, old, made)
+    new = _write(folder, script, target, old.scripts, made)
     with database_alike(config) as elsewhere:
         found = _try(elsewhere, folder, target)
     if lines := list(differences(found, wanted)):
@@ -157,9 +191,29 @@ def _write_and_try(
         raise RefusedError(
             "What is listed above cannot be squashed. Nothing was done: squash up to a migration"
             " before it comes; or drop it in a new migration, make it again in the next, and squash"
-            " up to the former."
+            " up to the former, with --without for each that has made or dropped it."
         )
     return new
+
+
+def _run(elsewhere: URL, script: ScriptDirectory, old: Old) -> list[Call]:
+    """All of them, and what they have called."""
+    found: list[Call] = []
+    with connect(driver.create_migration_engine(elsewhere)) as connection:
+        config = alembic_config(elsewhere)
+        config.attributes["connection"] = connection
+        full: list[str] = []
+        for each in old.scripts:
+            path = str(each.module.__file__)
+            with recorded(connection, path, lambda _: None) as recording, explained():
+                run_step(config, script, each, "upgrade")
+            found += _made_calls(each, recording)
+            # A renamed one is not another; nor are rows seen that come past SQLAlchemy.
+            before, full = full, _full_tables(connection)
+            if len(full) > len(before):
+                found.append(Call(each, 1, f"rows for {', '.join(set(full) - set(before))}"))
+            connection.rollback()
+    return found
 
 
 def _try(url: URL, folder: Path, target: Script) -> Facts:
@@ -179,18 +233,14 @@ def _try(url: URL, folder: Path, target: Script) -> Facts:
     return found
 
 
-def _refuse_rows(connection: Connection) -> None:
-    tables = in_order(reflect(connection))
-    full = [
-        table.name
-        for table in tables
-        if connection.execute(sa.select(sa.text("1")).select_from(table)).first()
+def _full_tables(connection: Connection) -> list[str]:
+    one = sa.select(sa.text("1"))
+    return [
+        qualified(name, schema)
+        for schema in (None, *other_schemas(connection))
+        for name in names_of_tables(connection, schema)
+        if connection.execute(one.select_from(sa.table(name, schema=schema))).first()
     ]
-    if full:
-        raise RefusedError(
-            f"The migrations put rows into {', '.join(full)}, which would be lost to new databases."
-            " Nothing was done: squash up to a migration before that."
-        )
 
 
 def _write(
