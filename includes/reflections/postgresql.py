@@ -1,10 +1,21 @@
 """What SQLAlchemy's reflection leaves out of PostgreSQL's tables."""
 
 import re
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Connection, Dialect, MetaData, Table, text
+from sqlalchemy import (
+    CheckConstraint,
+    Connection,
+    Dialect,
+    Index,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    event,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.types import TypeEngine
 
@@ -32,6 +43,7 @@ SELECT CASE WHEN n.nspname = current_schema() THEN '' ELSE n.nspname || '.' END 
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE (n.nspname = current_schema() OR n.nspname IN ({SCHEMAS})) AND c.relkind IN ('r', 'p')
 """
+DISTINCT = "postgresql_nulls_not_distinct"
 # How it tells `name IN ('a', 'b')`, and takes it otherwise when it is told so.
 IS_IN = re.compile(
     r"(?:\((?P<name>\w+)\)|(?P<bare>\w+))::text = ANY"
@@ -39,9 +51,21 @@ IS_IN = re.compile(
 )
 
 
-def corrected() -> AbstractContextManager[None]:
-    """No type is reflected as another one."""
-    return nullcontext()
+@contextmanager
+def corrected() -> Iterator[None]:
+    """What is not asked for is not said: PostgreSQL 14 does not know the words for it."""
+    for kind in (Index, UniqueConstraint):
+        event.listen(kind, "after_parent_attach", _leave_out_default)
+    try:
+        yield
+    finally:
+        for kind in (Index, UniqueConstraint):
+            event.remove(kind, "after_parent_attach", _leave_out_default)
+
+
+def _leave_out_default(item: Index | UniqueConstraint, _: Table) -> None:
+    if item.dialect_kwargs.get(DISTINCT) is False:
+        del item.dialect_kwargs[DISTINCT]
 
 
 def complete(_: Connection, metadata: MetaData) -> None:
