@@ -142,7 +142,7 @@ def test_killed_at_any_moment(changes: Lab, rounds: int) -> None:
 def test_a_constraint_keeps_nobody_waiting(lab: Lab) -> None:
     lab.write("r1", CREATE)
     check = 'safe_ops.create_check("ck_amount", "people", "amount > 0")'
-    lab.write("r2", f"{_import(lab)}\n{check}")
+    lab.write("r2", f"{_import(lab)}\n{check}", 'op.drop_constraint(op.f("ck_amount"), "people")')
     with lab.fresh() as target:
         target.upgrade("r1")
         with _connection(target) as writer:
@@ -153,6 +153,7 @@ def test_a_constraint_keeps_nobody_waiting(lab: Lab) -> None:
         assert "It lets others pass" in ended.output, ended.output
         target.upgrade()
         assert target.revision == "r2"
+        assert target.alembic("downgrade", "r1").code == 0
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
