@@ -1,5 +1,6 @@
 """A PostgreSQL schema as the server describes it: each thing in it, and what it is."""
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -161,11 +162,14 @@ def empty(connection: Connection) -> None:
         connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
-def make_alike(connection: Connection, model: Connection) -> None:
-    """Give an empty database what no migration makes."""
+def make_alike(connection: Connection, model: Connection, migrations: str) -> None:
+    """Give an empty database what no migration makes: which do, their text says."""
     [(schema,)] = model.exec_driver_sql(SCHEMA)
     connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     for (extension,) in model.exec_driver_sql(EXTENSIONS):
+        name = re.escape(extension.strip('"'))
+        if re.search(rf"CREATE EXTENSION (IF NOT EXISTS )?\W*{name}(?![\w-])", migrations, re.I):
+            continue
         # Who may not make it finds out when a migration needs it.
         with suppress(DBAPIError), connection.begin_nested():
             connection.exec_driver_sql(f"CREATE EXTENSION {extension}")

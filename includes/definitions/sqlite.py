@@ -134,5 +134,5 @@ def empty(connection: Connection) -> None:
         connection.exec_driver_sql(f'DROP {kind} IF EXISTS "{quoted}"')
 
 
-def make_alike(connection: Connection, model: Connection) -> None:
+def make_alike(connection: Connection, model: Connection, _: str) -> None:
     """Give an empty database what no migration makes: nothing."""

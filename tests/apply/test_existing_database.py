@@ -156,6 +156,12 @@ def test_an_extension_that_the_migrations_need(lab: Lab) -> None:
         target.execute("ALTER TABLE users ADD name citext")
         ended = target.db("baseline")
         assert ended.code == 0, ended.output
+        # What a migration makes is not there before it.
+        lab.write("r2", "op.execute('CREATE EXTENSION \"uuid-ossp\"')")
+        assert target.db("upgrade").code == 0
+        ended = target.db("status", "--drift")
+        assert ended.code == 0, ended.output
+        assert "already exists" not in target.db("lint").output
 
 
 @ON_SERVERS

@@ -20,7 +20,7 @@ from .schema import definitions
 from .schema.snapshot import Facts, Thing, differences, others, snapshot, without
 from .scripts import read_scripts, title
 from .status import Status, status
-from .throwaway import make_alike, migrate, throw_away_database
+from .throwaway import make_ready, migrate, throw_away_database
 
 IGNORE = "other-tables=ignore"
 
@@ -89,7 +89,7 @@ def _walk(url: URL, connection: Connection, *, ignore: bool) -> list[Place]:
         made.update(wanted)
 
     with throw_away_database(url) as elsewhere:
-        make_alike(elsewhere, connection)
+        make_ready(elsewhere, connection)
         connection.rollback()
         migrate(elsewhere, each=compare)
     for place in places:

@@ -7,7 +7,7 @@ from sqlalchemy import URL, Connection
 from .connection import look
 from .schema.definitions import other_schemas
 from .schema.snapshot import differences, others, snapshot, without
-from .throwaway import make_alike, migrate, throw_away_database
+from .throwaway import make_ready, migrate, throw_away_database
 
 
 def drift(
@@ -15,7 +15,7 @@ def drift(
 ) -> list[str]:
     """A line for each difference from a throw-away database at the same revisions."""
     with throw_away_database(scratch) as elsewhere:
-        make_alike(elsewhere, connection)
+        make_ready(elsewhere, connection)
         connection.rollback()
         migrate(elsewhere, revisions)
         with look(elsewhere) as other:

@@ -58,15 +58,22 @@ def database_alike(config: Config) -> Iterator[URL]:
     """Without tables, like that of the settings, if there is one already."""
     with throw_away_database(scratch_url(config)) as elsewhere:
         with suppress(CommandError), look(migration_url(config)) as live:
-            make_alike(elsewhere, live)
+            make_ready(elsewhere, live)
         yield elsewhere
 
 
-def make_alike(elsewhere: URL, connection: Connection) -> None:
+def make_ready(elsewhere: URL, connection: Connection) -> None:
     """Give it what the migrations of the other may need and do not make."""
+    folders = ScriptDirectory.from_config(alembic_config())._version_locations
+    files = (path for folder in folders for path in Path(folder).rglob("*.py"))
+    make_alike(elsewhere, connection, "".join(path.read_text("utf-8") for path in files))
+
+
+def make_alike(elsewhere: URL, connection: Connection, migrations: str = "") -> None:
+    """With what no migration makes, but for what is made in these."""
     with look(elsewhere) as other:
         other.execution_options(read_only=False)
-        definitions.make_alike(other, connection)
+        definitions.make_alike(other, connection, migrations)
         other.commit()
 
 
