@@ -17,12 +17,16 @@ SELECT c.oid, c.relname::text AS name FROM pg_class c
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
 """
+VIEWS = TABLES.replace("'r', 'p'", "'v', 'm'")
 DEFINITIONS = f"""
-WITH tables AS ({TABLES})
-SELECT 'table', t.name, '', concat_ws(' ',
+WITH tables AS ({TABLES}), relations AS (SELECT * FROM tables UNION ALL SELECT * FROM ({VIEWS}) v)
+SELECT 'table', t.name, '', concat_ws(' ', CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED' END,
     'PARTITION BY ' || pg_get_partkeydef(t.oid),
+    (SELECT 'OF ' || string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno)
+        FROM pg_inherits i WHERE i.inhrelid = t.oid),
+    pg_get_expr(c.relpartbound, t.oid),
     'COMMENT ' || quote_literal(obj_description(t.oid, 'pg_class')))
-FROM tables t
+FROM tables t JOIN pg_class c ON c.oid = t.oid
 UNION ALL
 SELECT 'column', a.attname, t.name, concat_ws(' ',
     format_type(a.atttypid, a.atttypmod),
@@ -46,14 +50,20 @@ UNION ALL
 SELECT 'index', x.relname, t.name,
     replace(pg_get_indexdef(x.oid), ' ON ' || quote_ident(current_schema()) || '.', ' ON ')
     || CASE WHEN i.indisvalid THEN '' ELSE ' INVALID' END
-FROM tables t JOIN pg_index i ON i.indrelid = t.oid JOIN pg_class x ON x.oid = i.indexrelid
+FROM relations t JOIN pg_index i ON i.indrelid = t.oid JOIN pg_class x ON x.oid = i.indexrelid
 WHERE NOT EXISTS (
     SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x')
 )
 UNION ALL
 SELECT 'trigger', g.tgname, t.name, pg_get_triggerdef(g.oid, true)
-    || CASE g.tgenabled WHEN 'D' THEN ' DISABLED' ELSE '' END
-FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+    || CASE g.tgenabled WHEN 'O' THEN '' WHEN 'D' THEN ' DISABLED' ELSE ' ENABLED ' || g.tgenabled::text END
+FROM relations t JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+UNION ALL
+SELECT 'rule', w.rulename, t.name, pg_get_ruledef(w.oid, true)
+FROM relations t JOIN pg_rewrite w ON w.ev_class = t.oid AND w.rulename <> '_RETURN'
+UNION ALL
+SELECT 'statistics', s.stxname, t.name, pg_get_statisticsobjdef(s.oid)
+FROM tables t JOIN pg_statistic_ext s ON s.stxrelid = t.oid
 UNION ALL
 SELECT 'policy', p.polname, t.name, concat_ws(' ',
     CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END, p.polcmd::text,
@@ -71,29 +81,43 @@ WHERE c.reloptions IS NOT NULL OR c.relrowsecurity OR c.relforcerowsecurity
     OR c.relreplident <> 'd'
 UNION ALL
 SELECT 'sequence', c.relname, coalesce(t.name, ''), format_type(q.seqtypid, NULL) || ' INCREMENT '
-    || q.seqincrement || CASE WHEN q.seqcycle THEN ' CYCLE' ELSE '' END
+    || q.seqincrement || ' START ' || q.seqstart || ' FROM ' || q.seqmin || ' TO ' || q.seqmax
+    || CASE q.seqcache WHEN 1 THEN '' ELSE ' CACHE ' || q.seqcache END
+    || CASE WHEN q.seqcycle THEN ' CYCLE' ELSE '' END
 FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid
 LEFT JOIN pg_depend d ON d.objid = c.oid AND d.deptype IN ('a', 'i')
 LEFT JOIN tables t ON t.oid = d.refobjid
 WHERE c.relnamespace = current_schema()::regnamespace
 UNION ALL
 SELECT CASE c.relkind WHEN 'v' THEN 'view' ELSE 'materialized view' END, c.relname, '',
-    pg_get_viewdef(c.oid, true)
-FROM pg_class c
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('v', 'm')
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+    concat_ws(' ', array_to_string(c.reloptions, ' '), pg_get_viewdef(c.oid, true))
+FROM ({VIEWS}) v JOIN pg_class c ON c.oid = v.oid
 UNION ALL
 SELECT 'function', p.oid::regprocedure::text, '', pg_get_functiondef(p.oid)
 FROM pg_proc p
 WHERE p.pronamespace = current_schema()::regnamespace AND p.prokind IN ('f', 'p')
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
 UNION ALL
+SELECT 'aggregate', a.aggfnoid::regprocedure::text, '',
+    concat_ws(' ', a.aggtransfn, format_type(a.aggtranstype, NULL), a.aggfinalfn, a.agginitval)
+FROM pg_aggregate a JOIN pg_proc p ON p.oid = a.aggfnoid
+WHERE p.pronamespace = current_schema()::regnamespace
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+UNION ALL
 SELECT 'type', y.typname, '', CASE y.typtype
-    WHEN 'd' THEN format_type(y.typbasetype, y.typtypmod)
+    WHEN 'd' THEN concat_ws(' ', format_type(y.typbasetype, y.typtypmod),
+        CASE WHEN y.typnotnull THEN 'NOT NULL' END, 'DEFAULT ' || y.typdefault,
+        (SELECT string_agg(pg_get_constraintdef(k.oid), ' ' ORDER BY k.conname)
+            FROM pg_constraint k WHERE k.contypid = y.oid))
+    WHEN 'c' THEN (SELECT '(' || string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod),
+        ', ' ORDER BY a.attnum) || ')' FROM pg_attribute a WHERE a.attrelid = y.typrelid)
+    WHEN 'r' THEN (SELECT 'RANGE ' || format_type(g.rngsubtype, NULL)
+        FROM pg_range g WHERE g.rngtypid = y.oid)
     ELSE (SELECT 'ENUM (' || string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
         || ')' FROM pg_enum e WHERE e.enumtypid = y.oid) END
-FROM pg_type y
-WHERE y.typnamespace = current_schema()::regnamespace AND y.typtype IN ('d', 'e')
+FROM pg_type y LEFT JOIN pg_class c ON c.oid = y.typrelid
+WHERE y.typnamespace = current_schema()::regnamespace
+    AND (y.typtype IN ('d', 'e', 'r') OR c.relkind = 'c')
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = y.oid AND d.deptype = 'e')
 """
 # What extensions have made goes with them only.

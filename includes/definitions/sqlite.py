@@ -14,7 +14,9 @@ from .omissions import without_warnings
 ALLOW = ""
 
 #: Kept in the text of CREATE TABLE only.
-OPTIONS = re.compile(r"\bAUTOINCREMENT\b|\bSTRICT\b|\bWITHOUT\s+ROWID\b", re.I)
+OPTIONS = re.compile(
+    r"\bAUTOINCREMENT\b|\bSTRICT\b|\bWITHOUT\s+ROWID\b|\bON\s+CONFLICT\s+\w+", re.I
+)
 SYNONYMS = {"now()": "current_timestamp", "true": "1", "false": "0"}
 
 

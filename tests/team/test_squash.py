@@ -246,10 +246,17 @@ def test_what_is_in_the_way_of_a_squash(lab: Lab) -> None:
         for statement, sentence in (
             ("CREATE VIEW v AS SELECT 1 AS n", "view v is missing"),
             ("CREATE TABLE t (a INTEGER COLLATE NOCASE)", "column t.a "),
+            (
+                "CREATE TABLE t (a INTEGER UNIQUE ON CONFLICT IGNORE)",
+                "should be ON CONFLICT IGNORE",
+            ),
         ):
             lab.write("r2", f"op.execute({statement!r})")
             git.commit()
             refused(sentence, "What is listed above cannot be squashed.")
+        lab.write("r2", "op.execute('CREATE TABLE t (a)')")
+        git.commit()
+        refused("The type of t.a is none that SQLAlchemy knows")
         succeed(target.db("squash", "r1"))
 
         # Rows and SQL that come in another way than by the calls that are looked for.

@@ -71,6 +71,38 @@ def test_what_was_done_by_hand(lab: Lab) -> None:
         assert len(drift(target, "-x", "other-tables=ignore")[1]) == len(FOUND) - 1
 
 
+RARE = [
+    "ALTER TABLE users SET UNLOGGED",
+    "ALTER SEQUENCE users_id_seq START 5 CACHE 20",
+    "CREATE AGGREGATE total (int) (sfunc = int4pl, stype = int, initcond = '0')",
+    "CREATE TYPE pair AS (a int, b varchar(3))",
+    "CREATE DOMAIN positive AS int NOT NULL DEFAULT 5 CHECK (VALUE > 0)",
+    "CREATE MATERIALIZED VIEW names AS SELECT 1 AS one",
+    "CREATE INDEX ix_names ON names (one)",
+    "CREATE RULE quiet AS ON DELETE TO users DO INSTEAD NOTHING",
+    "CREATE STATISTICS both_of_them ON name, age FROM users",
+    "CREATE TABLE children () INHERITS (users)",
+]
+FOUND_RARE = [
+    "aggregate total(integer) should not be there: int4pl integer - 0",
+    "materialized view names should not be there: SELECT 1 AS one;",
+    "table children should not be there: OF users",
+    "table users is UNLOGGED, and should be without options",
+    "type pair should not be there: (a integer, b character varying(3))",
+    "type positive should not be there: integer NOT NULL DEFAULT 5 CHECK ((VALUE > 0))",
+    (
+        "rule quiet of users should not be there:"
+        " CREATE RULE quiet AS ON DELETE TO users DO INSTEAD NOTHING;"
+    ),
+    (
+        "sequence users_id_seq of users is integer INCREMENT 1 START 5 FROM 1 TO 2147483647 CACHE 20,"
+        " and should be integer INCREMENT 1 START 1 FROM 1 TO 2147483647"
+    ),
+    (
+        "statistics both_of_them of users should not be there:"
+        " CREATE STATISTICS public.both_of_them ON name, age FROM users"
+    ),
+]
 SECURE = """
 op.execute("ALTER TABLE users ENABLE ROW LEVEL SECURITY")
 op.execute("CREATE POLICY own ON users USING (name = current_user)")
@@ -91,6 +123,10 @@ def test_who_may_see_which_rows(lab: Lab) -> None:
         assert "FORCE ROW LEVEL SECURITY" in lines[0]
         assert "fillfactor=50" in lines[0]
         assert lines[1].startswith("policy own of users is PERMISSIVE * - USING true")
+        for statement in RARE:
+            target.execute(statement)
+        code, found = drift(target)
+        assert [line for line in found if line not in lines] == FOUND_RARE
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

@@ -97,7 +97,7 @@ def explained() -> Iterator[None]:
         yield
     except (CommandError, DBAPIError) as error:
         raise CommandError(
-            f"The migrations cannot be run in a throw-away database: {_reason(error)}"
+            f"The migrations cannot be run in a throw-away database: {reason(error)}"
         ) from None
 
 
@@ -116,7 +116,7 @@ def run_step(config: Config, scripts: ScriptDirectory, script: Script, way: Way)
         connection.rollback()
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Without what is said of the state that the database is in: it is gone."""
     cause = error if isinstance(error, DBAPIError) else error.__cause__
     if isinstance(cause, DBAPIError):

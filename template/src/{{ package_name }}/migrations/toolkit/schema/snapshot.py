@@ -14,6 +14,8 @@ from ..history import OWN_TABLES
 from .definitions import definitions, other_schemas
 
 WIDTH = 300
+#: What may have indexes and triggers.
+RELATIONS = {"table", "view", "materialized view"}
 
 
 class Thing(NamedTuple):
@@ -99,7 +101,7 @@ def named_otherwise(found: Facts, wanted: Facts) -> Iterator[tuple[Thing, Thing]
 
 
 def _tables(things: Iterable[Thing]) -> set[str]:
-    return {thing.name for thing in things if thing.kind == "table"}
+    return {thing.name for thing in things if thing.kind in RELATIONS}
 
 
 def _line(thing: Thing, here: str | None, there: str | None) -> str:

@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.schema import sort_tables_and_constraints
 
 from .. import autogenerate
+from ..refusal import RefusedError
 from ..rows.fill import reflect
 from ..schema import reflections
 from ..write import render
@@ -71,6 +72,12 @@ def _creations(
 def _create_table(
     connection: sa.Connection, table: sa.Table, references: Iterable[Any]
 ) -> ops.CreateTableOp:
+    for column in table.columns:
+        if isinstance(column.type, sa.types.NullType):
+            raise RefusedError(
+                f"The type of {table.fullname}.{column.name} is none that SQLAlchemy knows, so that it"
+                " cannot be squashed. Nothing was done: squash up to a migration before it comes."
+            )
     operation = ops.CreateTableOp.from_table(table)
     later = table.foreign_key_constraints.difference(references)
     operation.columns = [each for each in operation.columns if each not in later]

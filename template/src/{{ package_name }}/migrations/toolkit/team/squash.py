@@ -34,7 +34,7 @@ from ..rows.fill import names_of_tables
 from ..schema.definitions import other_schemas
 from ..schema.snapshot import Facts, differences, qualified, snapshot
 from ..scripts import read_scripts, title
-from ..throwaway import database_alike, explained, run_step
+from ..throwaway import database_alike, explained, reason, run_step
 from .creation import Creation, creation
 
 #: What these do is not in the schema that they leave, or cannot be told from it.
@@ -228,7 +228,7 @@ def _try(url: URL, folder: Path, target: Script) -> Facts:
         command.upgrade(config, target.revision)
     except CommandError as error:
         raise RefusedError(
-            f"The squashed migration does not run, and nothing was done: {error}"
+            f"The squashed migration does not run, and nothing was done: {reason(error)}"
         ) from None
     return found
 
