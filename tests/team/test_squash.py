@@ -273,7 +273,9 @@ def test_what_is_in_the_way_of_a_squash(lab: Lab) -> None:
         assert "squash r1 --without r3`)" in ended.output
         command = "squash head --without r3 --without r2 --without r4 --without r5"
         assert ended.output.endswith(f"`my-service db {command}`).\n")
-        succeed(target.db(*command.split()))
+        assert "Left out: r2.py, line 13: INSERT INTO users VALUES (1)\n" in succeed(
+            target.db(*command.split())
+        )
     (lab.project.package / "rows.py").unlink()
 
 

@@ -180,7 +180,8 @@ def _write_and_try(
 ) -> Path:
     """The new file, once a database that it makes is the same as one that the old ones make."""
     with database_alike(config) as elsewhere:
-        old.refuse(_run(elsewhere, script, old))
+        calls = _run(elsewhere, script, old)
+        old.refuse(calls)
         with look(elsewhere) as other:
             wanted, made = snapshot(other), creation(other)
     new = _write(folder, script, target, old.scripts, made)
@@ -193,6 +194,8 @@ def _write_and_try(
             " before it comes; or drop it in a new migration, make it again in the next, and squash"
             " up to the former, with --without for each that has made or dropped it."
         )
+    for call in dict.fromkeys(calls):
+        config.print_stdout("%s", f"Left out: {call}")
     return new
 
 
