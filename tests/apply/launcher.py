@@ -226,7 +226,7 @@ def _sqlite(between_points: Callable[[Callable[..., Any]], Callable[..., Any]]) 
 
     def connect(database: Any, *arguments: Any, **options: Any) -> Any:
         if database != ":memory:":
-            options["factory"] = Connection
+            options.setdefault("factory", Connection)
         return CONNECT(database, *arguments, **options)
 
     return connect

@@ -1,8 +1,13 @@
 """`db reset`: everything in a development database goes, and it is made anew."""
 
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from textwrap import dedent
+
 import pytest
 
-from ..apply.lab import Lab
+from ..apply.lab import Lab, restricted
 from .endings import refuses, succeed
 
 pytestmark = pytest.mark.slow
@@ -21,6 +26,58 @@ OTHERS = {
     "mysql": ["CREATE PROCEDURE p() SELECT 1"],
     "mariadb": ["CREATE PROCEDURE p() SELECT 1", "CREATE SEQUENCE numbers"],
 }
+
+# A column that no migration has made.
+AHEAD = {
+    "__init__": "",
+    "models": """
+        import sqlalchemy as sa
+
+        from ..database import Base
+
+        users = sa.Table(
+            "users",
+            Base.metadata,
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("age", sa.Integer),
+        )
+        """,
+    "examples": """
+        from .models import users
+
+        async def add_examples(session):
+            await session.execute(users.insert().values(id=1, age=36))
+        """,
+}
+
+
+@pytest.fixture
+def ahead(lab: Lab) -> Iterator[None]:
+    folder = lab.project.package / "ahead"
+    folder.mkdir()
+    for name, text in AHEAD.items():
+        (folder / f"{name}.py").write_text(dedent(text))
+    yield
+    shutil.rmtree(folder)
+
+
+@pytest.mark.usefixtures("ahead")
+@pytest.mark.parametrize("database", ["sqlite", "mariadb"], indirect=True)
+def test_models_that_are_ahead(lab: Lab, database: str) -> None:
+    """It is found before anything is deleted, where a throw-away database can be made."""
+    lab.write("r1", CREATE)
+    with lab.fresh() as target:
+        target.upgrade()
+        target.execute("INSERT INTO users VALUES (7)")
+        refuses(target.db("seed"), "age", "`make migration m=")
+        refuses(target.db("reset", "--yes"), "age", "`make migration m=", "deleted", code=2)
+        assert target.query("SELECT id FROM users") == [(7,)]
+        if database != "sqlite":
+            with restricted(target) as url:
+                ended = replace(target, url=url).db("reset", "--yes")
+            assert ended.code == 2
+            assert "The example rows cannot be added, and none was: " in ended.output
+            assert "Traceback" not in ended.output
 
 
 def test_reset(lab: Lab, database: str) -> None:

@@ -16,9 +16,11 @@ from typing import Any
 
 from alembic.config import Config
 from alembic.util import CommandError
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
 
-from . import DISTRIBUTION, features
-from .config import Settings, load_settings
+from . import DISTRIBUTION, driver, features
+from .config import load_settings
 from .migrations.toolkit.commands import Command, DatabaseCommands
 from .migrations.toolkit.config import alembic_config
 from .migrations.toolkit.connection import look
@@ -155,7 +157,7 @@ def seed(config: Config) -> None:
         reason = status(connection, read_scripts(config)).reason
     if reason:
         raise CommandError(f"{reason} Run `{DISTRIBUTION} db upgrade` first.")
-    asyncio.run(_add_examples(settings))
+    add_examples(settings.database_url)
     config.print_stdout("The example rows are there.")
 
 
@@ -165,7 +167,7 @@ SEED = Command(seed, "every day", "add the features' example rows, in developmen
 def reset(config: Config, yes: bool = False) -> None:
     from .migrations.toolkit.team.reset import reset
 
-    reset(config, sure=yes)
+    reset(config, add_examples, sure=yes)
     seed(config)
 
 
@@ -177,12 +179,22 @@ RESET = Command(
 )
 
 
-async def _add_examples(settings: Settings) -> None:
+def add_examples(url: URL) -> None:
+    try:
+        asyncio.run(_add_examples(url))
+    except DBAPIError as error:
+        raise CommandError(
+            f"The example rows cannot be added, and none was: {driver.reason(error).rstrip('.')}. If"
+            ' the models have what no migration makes, write one: `make migration m="..."`.'
+        ) from None
+
+
+async def _add_examples(url: URL) -> None:
     from .database import open_database
 
     features.load_models()
     async with (
-        open_database(settings.database_url, 1) as database,
+        open_database(url, 1) as database,
         database.sessions.begin() as session,
     ):
         for add in features.examples():

@@ -1,9 +1,13 @@
 """`db reset`: make the development database anew."""
 
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import URL
 
 from .... import DISTRIBUTION
 from ....config import load_settings
@@ -13,9 +17,10 @@ from ..history import OWN_TABLES
 from ..refusal import RefusedError
 from ..schema import definitions
 from ..scripts import read_scripts
+from ..throwaway import database_alike, migrate
 
 
-def reset(config: Config, *, sure: bool) -> None:
+def reset(config: Config, add_examples: Callable[[URL], None], *, sure: bool) -> None:
     if not load_settings().development:
         raise RefusedError(
             "`reset` deletes everything in the database, and is for development: set"
@@ -26,10 +31,12 @@ def reset(config: Config, *, sure: bool) -> None:
     with look(url) as connection:
         tables = set(definitions.tables(connection)) - OWN_TABLES
         schemas = definitions.other_schemas(connection)
-        if (tables or schemas) and not sure:
+        if tables or schemas:
             counted = "1 table" if len(tables) == 1 else f"{len(tables)} tables"
             named = f", and the schemas {', '.join(schemas)}" if schemas else ""
-            _ask(f"This deletes {counted} in {url.database}{named}, with all rows.")
+            if not sure:
+                _ask(f"This deletes {counted} in {url.database}{named}, with all rows.")
+            _try_out(config, add_examples)
         connection.rollback()
         connection.execution_options(read_only=False)
         with connection.begin():
@@ -44,3 +51,17 @@ def _ask(question: str) -> None:
         )
     if input(f"{question} Go on? [y/N] ").strip().lower() not in {"y", "yes"}:
         raise RefusedError("Nothing was done.")
+
+
+def _try_out(config: Config, add_examples: Callable[[URL], None]) -> None:
+    """Before anything is lost; not where this user may make no database."""
+    with ExitStack() as stack:
+        try:
+            elsewhere = stack.enter_context(database_alike(config))
+        except CommandError:
+            return
+        try:
+            migrate(elsewhere)
+            add_examples(elsewhere)
+        except CommandError as error:
+            raise CommandError(f"{error} Nothing was deleted.") from None
