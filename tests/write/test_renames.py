@@ -2,12 +2,14 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
-from ..apply.lab import Lab
+from ..apply.lab import Lab, Target
 from .authoring import Write, on_sqlite, revision, run_tests_of_migrations, versions
 from .steps import KEY, columns
 
@@ -44,32 +46,51 @@ def test_renamed_or_not(lab: Lab, write: Write) -> None:
 
 
 @on_sqlite
-@pytest.mark.parametrize("answer", ["y", "n"])
+@pytest.mark.parametrize("answer", ["y", "n", "Ctrl-C"])
 def test_a_terminal_is_asked(lab: Lab, write: Write, answer: str) -> None:
     with lab.fresh() as target:
         write({"people": "sa.Column('name', sa.String(50), primary_key=True)"})
         revision(target, "create people")
         before = versions(lab)
         write({"persons": "sa.Column('name', sa.String(50), primary_key=True)"})
-        ours, theirs = pty.openpty()
-        os.write(ours, f"{answer}\n".encode())
-        package = lab.project.answers["package_name"]
-        code = f"from {package}.cli import main; main()"
-        arguments = ["db", "revision", "--autogenerate", "-m", "call them persons"]
-        ended = subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            cwd=lab.project.path,
-            env={**os.environ, "DATABASE_URL": target.url, "PYTHONPATH": "src", "RELEASE": "1"},
-            stdin=theirs,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        os.close(ours)
-        os.close(theirs)
-        assert "Was people renamed to persons? [y/N]" in ended.stdout
-        [new] = versions(lab) - before
-        assert ("rename_table" in new.read_text()) is (answer == "y")
+        arguments = ["revision", "--autogenerate", "-m", "call them persons"]
+        question = "Was people renamed to persons? [y/N] "
+        code, errors = _on_a_terminal(target, arguments, question, answer)
+        new = versions(lab) - before
+        if answer == "Ctrl-C":
+            assert (code, errors, new) == (130, "INTERRUPTED: nothing was written.\n", set())
+        else:
+            assert code == 0, errors
+            [path] = new
+            assert ("rename_table" in path.read_text()) is (answer == "y")
+
+
+def _on_a_terminal(
+    target: Target, arguments: list[str], question: str, answer: str
+) -> tuple[int, str]:
+    ours, theirs = pty.openpty()
+    project = target.lab.project
+    code = f"from {project.answers['package_name']}.cli import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "db", *arguments],
+        cwd=project.path,
+        env={**os.environ, "DATABASE_URL": target.url, "PYTHONPATH": "src", "RELEASE": "1"},
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(len(question)) == question
+        if answer == "Ctrl-C":
+            time.sleep(0.5)  # What comes between the question and the reading is not seen.
+            process.send_signal(signal.SIGINT)
+        else:
+            os.write(ours, f"{answer}\n".encode())
+        errors = process.communicate()[1]
+    os.close(ours)
+    os.close(theirs)
+    return process.returncode, errors
 
 
 @on_sqlite

@@ -230,6 +230,8 @@ COMMANDS = [
 CHANGE_DATABASE = {command.upgrade, command.downgrade, command.stamp, rebase}
 #: Exit code 1 is for what they find, 2 for not being able to look.
 FIND = {"check", "status", "plan", "lint", "rebase", "merge", "squash", "reset"}
+#: As shells say it of Ctrl-C.
+INTERRUPTED = 130
 WRITE_FILES = {adopt, command.revision, merge, command.edit, rebase, squash}
 #: Those of Alembic's that read the migrations' files without env.py.
 READ_FILES = {command.show, command.heads, command.branches, command.edit}
@@ -380,12 +382,14 @@ class DatabaseCommands(CommandLine):
                 print(refusal.code, file=sys.stderr)
                 raise SystemExit(2) from None
             raise
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interruption:
             if wants_traceback:
                 raise
-            raise SystemExit(
-                "INTERRUPTED: run the same command again, and it completes what was begun."
-            ) from None
+            what_next = "run the same command again"
+            if options.cmd[0] in CHANGE_DATABASE:
+                what_next += ", and it completes what was begun"
+            print(f"INTERRUPTED: {str(interruption) or what_next}.", file=sys.stderr)
+            raise SystemExit(INTERRUPTED) from None
 
     def _refuse(self, function: Callable[..., Any]) -> None:
         if PROJECT is None:

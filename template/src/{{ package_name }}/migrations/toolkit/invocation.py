@@ -87,6 +87,19 @@ def again(*arguments: str) -> str:
     return shlex.join([*words, "revision", "--autogenerate", "-m", message])
 
 
+def agrees(question: str, so_far: str) -> bool:
+    """At a terminal, whose Ctrl-C says what has been done so far; Ctrl-D raises EOFError."""
+    try:
+        answer = input(f"{question} [y/N] ")
+    except EOFError:
+        print()
+        raise
+    except KeyboardInterrupt:
+        print()
+        raise KeyboardInterrupt(so_far) from None
+    return answer.strip().lower() in {"y", "yes"}
+
+
 def _each(option: str, values: Iterable[str]) -> list[str]:
     return [word for value in values for word in (option, value)]
 

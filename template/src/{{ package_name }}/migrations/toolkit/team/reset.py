@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from alembic import command
 from alembic.config import Config
@@ -14,6 +14,7 @@ from ....config import load_settings
 from ..config import migration_url
 from ..connection import look
 from ..history import OWN_TABLES
+from ..invocation import agrees
 from ..refusal import RefusedError
 from ..schema import definitions
 from ..scripts import read_scripts
@@ -49,8 +50,10 @@ def _ask(question: str) -> None:
         raise RefusedError(
             f"{question} Nothing was done. If that is meant: `{DISTRIBUTION} db reset --yes`."
         )
-    if input(f"{question} Go on? [y/N] ").strip().lower() not in {"y", "yes"}:
-        raise RefusedError("Nothing was done.")
+    with suppress(EOFError):
+        if agrees(f"{question} Go on?", "nothing was done"):
+            return
+    raise RefusedError("Nothing was done.")
 
 
 def _try_out(config: Config, add_examples: Callable[[URL], None]) -> None:

@@ -23,7 +23,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Column, Table
 
-from ..invocation import again, given
+from ..invocation import again, agrees, given
 from ..schema.snapshot import qualified
 from .parts import Part
 
@@ -83,8 +83,8 @@ class Renames:
             return False
         if sys.stdin.isatty():
             with suppress(EOFError):
-                answer = input(f"Was {candidate.old} renamed to {candidate.new}? [y/N] ")
-                return answer.strip().lower() in {"y", "yes"}
+                question = f"Was {candidate.old} renamed to {candidate.new}?"
+                return agrees(question, "nothing was written")
         ways = " or ".join(
             f"`{again(f'rename={each.old}:{each.new}')}`" for each in rivals if each.is_alike
         )
