@@ -73,6 +73,20 @@ def advice(project: Project, url: URL) -> str:
     return re.split(r"create what is missing: |for development: ", said)[-1]
 
 
+# With it the tests would change the service's own database.
+THEIR_OWN = """
+import pytest
+from my_service.config import load_settings
+
+pytest_plugins = ["tests.plugin"]
+
+
+@pytest.fixture(scope="session")
+def database_url():
+    return load_settings().database_url
+"""
+
+
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_the_tests_end_at_once_where_they_get_no_database(
     render: Render, database: str, database_url: str
@@ -89,6 +103,13 @@ def test_the_tests_end_at_once_where_they_get_no_database(
     assert done.returncode == 2
     assert re.search(f'Interrupted: .* `ALTER ROLE "{user}" CREATEDB`', done.stdout)
     assert "sqlalchemy" not in done.stdout
+
+    (project.path / "tests" / "conftest.py").write_text(THEIR_OWN)
+    tests = ["tests/users", "-n", "1"]
+    done = project.run("python", "-m", "pytest", *tests, url=database_url, check=False)
+    assert done.returncode == 2
+    assert "Interrupted: The tests would change the database of DATABASE_URL" in done.stdout
+    assert "INTERNALERROR" not in done.stdout
 
 
 WITHOUT_EXAMPLE = """
