@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 from typing import cast
 
-from alembic.operations.ops import AlterColumnOp, ModifyTableOps, UpgradeOps
+from alembic.operations.ops import (
+    AddColumnOp,
+    AlterColumnOp,
+    CreateTableOp,
+    ModifyTableOps,
+    UpgradeOps,
+)
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Column, Connection, MetaData
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.schema import SchemaItem
 
 from ..schema.snapshot import Facts, Thing
 from . import circles, names, native_enums, other_schemas
@@ -49,10 +57,24 @@ def complete(part: Part, context: MigrationContext) -> None:
     """What the operations do not say by themselves."""
     circles.untie(part)
     for each in (*part.up, *part.down):
-        for change in each.ops if isinstance(each, ModifyTableOps) else ():
-            if isinstance(change, AlterColumnOp) and not can_cast(change, context.dialect):
-                # Refused otherwise, even of an empty table.
-                change.kw["postgresql_using"] = _using(change, context)
+        for change in each.ops if isinstance(each, ModifyTableOps) else [each]:
+            match change:
+                case AlterColumnOp() if not can_cast(change, context.dialect):
+                    # Refused otherwise, even of an empty table.
+                    change.kw["postgresql_using"] = _using(change, context)
+                case AddColumnOp(column=column):
+                    _keep_stored([column], context)
+                case CreateTableOp(columns=columns):
+                    _keep_stored(columns, context)
+
+
+def _keep_stored(columns: Sequence[SchemaItem], context: MigrationContext) -> None:
+    """Where nothing is said, PostgreSQL 18 makes them VIRTUAL, and older ones, as here, STORED."""
+    if cast(PGDialect, context.dialect).supports_virtual_generated_columns:
+        return
+    for each in columns:
+        if isinstance(each, Column) and each.computed:
+            each.computed.persisted = True
 
 
 def _using(change: AlterColumnOp, context: MigrationContext) -> str:
