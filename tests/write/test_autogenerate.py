@@ -163,6 +163,17 @@ def test_a_text_becomes_an_enum_and_back(lab: Lab, write: Write) -> None:
 
 
 @on_sqlite
+def test_a_column_without_a_type(lab: Lab, write: Write) -> None:
+    with lab.fresh() as target:
+        write(columns(mood="sa.types.NullType"))
+        for command in ["check"], ["revision", "--autogenerate", "-m", "add moods"]:
+            ended = target.db(*command)
+            assert ended.code == (2 if command == ["check"] else 1)
+            assert "(in table 'users', column 'mood')" in ended.output
+            assert ended.output.count("\n") == 1
+
+
+@on_sqlite
 def test_what_is_left_to_the_author(lab: Lab, write: Write) -> None:
     """What it says to write makes the tables alike."""
     lab.write("r0", "op.create_table('users', sa.Column('id', sa.Integer, primary_key=True))")

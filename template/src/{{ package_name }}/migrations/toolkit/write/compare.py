@@ -18,6 +18,7 @@ from alembic.operations.ops import (
     ModifyTableOps,
 )
 from alembic.runtime.environment import NameFilterParentNames, NameFilterType
+from alembic.util import CommandError
 from sqlalchemy import (
     URL,
     Column,
@@ -28,7 +29,7 @@ from sqlalchemy import (
     MetaData,
     Table,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import CompileError, DBAPIError
 from sqlalchemy.schema import CreateSchema, SchemaItem
 
 from ....driver import reason
@@ -80,6 +81,11 @@ def made_from_models(scratch: URL, tables: Sequence[MetaData], migrated: Connect
                     reason(error).rstrip("."),
                 )
                 return {}
+            except CompileError as error:
+                raise CommandError(
+                    f"The tables of the models cannot be made on this database: {error}. Correct the"
+                    " model."
+                ) from None
             connection.commit()
             return facts(connection)
 
