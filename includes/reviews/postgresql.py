@@ -44,6 +44,8 @@ RULES = {
     "locks-several-tables": "A migration for each table: this one keeps them all from everybody"
     " until it ends.",
     "detach-partition": "DETACH PARTITION ... CONCURRENTLY in an autocommit_block().",
+    "dynamic-sql": "What it runs is not seen here: write the statement itself, or EXECUTE '...' with"
+    " all of it; or read what it makes, and say why that is safe.",
     "lock-table": "Leave it out: each statement takes the lock that it needs, and the migration"
     " is tried again where others hold one; change rows with safe_ops.batched_update.",
     "rewrites-table": "Add a column without it, give the default to new rows, and fill the old ones"

@@ -395,6 +395,24 @@ CASES = {
         )
         """,
     ),
+    "statements that a block executes": (
+        "P",
+        """
+        op.execute(  # -> unbatched-update
+            "DO $$ BEGIN EXECUTE $q$UPDATE {t} SET name = 'it''s' WHERE id = $1$q$ USING 1; END $$"
+        )
+        op.execute(  # -> drop-column
+            "DO $$ BEGIN EXECUTE 'ALTER TABLE {t} DROP nickname'; END $$"
+        )
+        op.execute(  # -> dynamic-sql
+            "DO $$ BEGIN EXECUTE format('ALTER TABLE %I DROP number', '{t}'); END $$"
+        )
+        op.execute(  # -> dynamic-sql
+            "DO $$ BEGIN EXECUTE 'ALTER TABLE {t} ' || 'DROP other'; END $$"
+        )
+        op.execute("DO $$ BEGIN EXECUTE 'CREATE TABLE {t}x (a int)'; END $$")
+        """,
+    ),
     "merge": (
         "P",
         """

@@ -14,6 +14,12 @@ STORED = re.compile(r"CREATE (?:OR REPLACE )?(?:\w+ )?(?:FUNCTION|PROCEDURE|TRIG
 # What a block does, it does at once.
 BLOCK = re.compile(r"DO\b", re.I)
 IN_BLOCK = re.compile(r";|\b(?:BEGIN|THEN|ELSE|LOOP)\b", re.I)
+# The statement that a block runs by EXECUTE, where it is there in full.
+CONSTANT = re.compile(
+    rf"\bEXECUTE\s+(?:(?P<text>{TEXT.pattern})|\$(?P<tag>\w*)\$(?P<plain>.*?)\$(?P=tag)\$)"
+    r"(?=\s*(?:;|INTO\b|USING\b))",
+    re.I | re.DOTALL,
+)
 
 NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|[\w$]+)'
 TABLE = rf"(?:IF EXISTS )?(?:ONLY )?(?:{NAME}\.)?(?P<table>{NAME})"
@@ -50,6 +56,7 @@ STATEMENTS = {
     r"DROP INDEX (?!CONCURRENTLY)": "drop-index-not-concurrent",
     r"REINDEX\b(?!.*\bCONCURRENTLY\b)": "reindex-not-concurrent",
     rf"(?:CLUSTER|VACUUM (?:\(.*\bFULL\b.*\)|FULL)) (?:VERBOSE )?{TABLE}": "rewrites-table",
+    r"EXECUTE\b": "dynamic-sql",
     rf"LOCK (?:TABLE )?(?!.*\b{LET_WRITE} MODE\b){TABLE}": "lock-table",
     CHANGED: "unbatched-update",
     CHANGED_IN_JOIN: "unbatched-update",
@@ -85,11 +92,17 @@ LENGTH = 100
 
 
 def of_sql(sql: str) -> Iterator[Change]:
-    plain = TEXT.sub("''", COMMENT.sub(" ", sql)).strip()
+    text = COMMENT.sub(" ", sql).strip()
+    plain = TEXT.sub("''", CONSTANT.sub(_executed, text) if BLOCK.match(text) else text)
     if STORED.match(plain):
         return
     for statement in IN_BLOCK.split(plain) if BLOCK.match(plain) else plain.split(";"):
         yield from _of_statement(" ".join(statement.split()))
+
+
+def _executed(found: re.Match[str]) -> str:
+    text = (found["text"] or "").partition("'")[2].removesuffix("'").replace("''", "'")
+    return f"; {text or found['plain']}"
 
 
 def _of_statement(statement: str) -> Iterator[Change]:
