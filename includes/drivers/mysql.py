@@ -47,6 +47,8 @@ TLS_PARAMETERS = {"ssl_ca", "ssl_cert", "ssl_key"} | SWITCHES
 # Strict, whatever the server's default is, and with backslash escapes, which the driver counts
 # on for bytes. Times without a zone are UTC.
 SET_UP = "SET SESSION sql_mode = 'TRADITIONAL,ONLY_FULL_GROUP_BY', time_zone = '+00:00'"
+#: How a script begins that migrates: who runs it may have another session.
+SCRIPT = f"SET NAMES utf8mb4;\n\n{SET_UP};"
 
 
 def parse_url(value: Any, _: Path) -> URL:

@@ -40,6 +40,8 @@ TRANSACTIONAL_DDL = True
 INTEGER = BigInteger()
 #: Options of a table whose key counts up; this server never gives one a second time.
 KEEP_KEYS: dict[str, bool] = {}
+#: How a script begins that migrates: who runs it may have another session.
+SCRIPT = "SET client_encoding = 'UTF8';"
 
 # Statements are not prepared on the server: behind PgBouncer the next one may reach another
 # server process.

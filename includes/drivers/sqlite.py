@@ -37,6 +37,9 @@ CONNECT: dict[str, Any] = {"isolation_level": None, "timeout": 5}
 INTEGER = Integer()
 #: Options of a table with such a key.
 KEEP_KEYS = {"sqlite_autoincrement": True}
+#: How a script begins that migrates: with foreign keys on, to make a table anew would delete the
+#: rows of others that point to it.
+SCRIPT = "PRAGMA foreign_keys = OFF;"
 
 
 def parse_url(value: Any, folder: Path) -> URL:

@@ -1,8 +1,10 @@
 """What env.py does: connect, and let Alembic run its command."""
 
 import logging
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection, MetaData
 
 from ...config import Settings
-from ...driver import TRANSACTIONAL_DDL
+from ...driver import SCRIPT, TRANSACTIONAL_DDL
 from . import autogenerate, progress
 from .apply import failure, loss, migrate, server
 from .connection import look
@@ -142,9 +144,14 @@ def _run_on(connection: Connection, options: Options) -> None:
 def _write_sql(url: URL, options: Options) -> None:
     options = {"literal_binds": True, "dialect_opts": {"paramstyle": "named"}} | options
     options = _with_ours(_with_tables(options), Recorder())
-    context.configure(dialect_name=url.get_backend_name(), **options)
-    with _progress(), context.begin_transaction():
+    output = options.pop("output_buffer", None) or context.config.output_buffer or sys.stdout
+    # Half a script would leave half a migration where the server commits each statement.
+    script = StringIO()
+    context.configure(dialect_name=url.get_backend_name(), output_buffer=script, **options)
+    context.get_context().impl.static_output(SCRIPT)
+    with _progress(), failure.unwritable(), context.begin_transaction():
         context.run_migrations()
+    output.write(script.getvalue())
 
 
 def _options(backend: str) -> Options:

@@ -21,6 +21,7 @@ from ..connection import LENGTH
 from . import server
 from .migrate import Plan, Step, shown
 
+DIRECTIONS = {"upgrade", "downgrade"}
 LIBRARIES = [Path(package.__path__[0]) for package in (alembic, sqlalchemy)]
 
 
@@ -41,6 +42,24 @@ def explained(connection: Connection, plan: Plan) -> Iterator[None]:
             raise
         raise CommandError(
             f"{_where(step)} failed{_at(error, step)}: {_reason(error).rstrip('.')}. {what_next}"
+        ) from error
+
+
+@contextmanager
+def unwritable() -> Iterator[None]:
+    """What a migration does with rows has no place in a script, nor have some values."""
+    try:
+        yield
+    except (AttributeError, TypeError, SQLAlchemyError) as error:
+        called = [each for each in extract_tb(error.__traceback__) if each.name in DIRECTIONS]
+        if not called:
+            raise
+        file = _shown_path(Path(called[0].filename))
+        raise CommandError(
+            f"{file}, line {called[0].lineno}, cannot be written as SQL"
+            f" ({shorten(str(error), LENGTH)}). Nothing was written: with --sql there are no rows that"
+            " a migration could read. Run it without, or let it do something else where"
+            " `op.get_context().as_sql` is true."
         ) from error
 
 

@@ -1,0 +1,94 @@
+"""What `--sql` writes somebody else runs, with a client of their own."""
+
+import sqlite3
+from dataclasses import replace
+
+import psycopg
+import pymysql
+import pytest
+from pymysql.constants import CLIENT
+from sqlalchemy.engine import make_url
+
+from .lab import Lab, Target
+from .launcher import Ended
+
+pytestmark = pytest.mark.slow
+
+TEXT = "Grüße, 🚀"
+CREATE = """
+op.create_table("parents", sa.Column("id", sa.Integer, primary_key=True))
+op.create_table(
+    "children",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("parent", sa.Integer, sa.ForeignKey("parents.id", ondelete="CASCADE")),
+)
+op.execute("INSERT INTO parents VALUES (1)")
+op.execute("INSERT INTO children VALUES (1, 1)")
+"""
+CHANGE = f"""
+table = sa.Table("parents", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True))
+column = sa.Column("name", sa.String(20), nullable=False, server_default={TEXT!r})
+with op.batch_alter_table("parents", copy_from=table) as batch:
+    batch.add_column(column)
+    batch.create_check_constraint("named", "name <> ''")
+"""
+READ = """
+op.add_column("parents", sa.Column("size", sa.Integer))
+for row in op.get_bind().execute(sa.text("SELECT id FROM parents")):
+    op.execute(f"UPDATE parents SET size = {row.id}")
+"""
+
+
+def test_a_script_is_right_with_any_client(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", CHANGE)
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        script = _write(target, "upgrade", "r1:r2")
+        assert script.code == 0, script.errors
+        _run(target, script.output)
+        assert target.query("SELECT name FROM parents") == [(TEXT,)]
+        assert target.query("SELECT id FROM children") == [(1,)]
+        assert target.db("status").output.startswith("current")
+
+
+def test_no_script_ends_in_the_midst_of_a_migration(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", READ, "op.get_bind().scalar(sa.text('SELECT 1'))")
+    with lab.fresh() as target:
+        for command, steps in {"upgrade": "r1:r2", "downgrade": "r2:r1"}.items():
+            script = _write(target, command, steps)
+            assert script.code != 0
+            assert script.output == ""
+            assert "r2.py, line" in script.errors
+            assert "cannot be written as SQL" in script.errors
+            assert "Traceback" not in script.errors
+
+
+def _write(target: Target, *arguments: str) -> Ended:
+    job = replace(target.job("db", *arguments, "--sql"), ours=True, apart=True)
+    [[ended]] = target.lab.launch([job])
+    return ended
+
+
+def _run(target: Target, script: str) -> None:
+    """As it is, by a client that is set to another encoding, or keeps foreign keys."""
+    url = make_url(target.url)
+    server = {"host": url.host, "user": url.username, "password": url.password or ""}
+    if target.lab.database == "sqlite":
+        with sqlite3.connect(str(url.database)) as file:
+            file.execute("PRAGMA foreign_keys = ON")
+            file.executescript(script)
+        file.close()
+    elif target.lab.database == "postgresql":
+        options = server | {"port": url.port or 5432, "dbname": url.database}
+        with psycopg.connect(client_encoding="latin1", autocommit=True, **options) as client:
+            for statement in script.split(";\n"):
+                client.pgconn.exec_(statement.encode())
+    else:
+        options = server | {"port": url.port or 3306, "database": url.database, "charset": "latin1"}
+        options["client_flag"] = CLIENT.MULTI_STATEMENTS
+        with pymysql.connect(**options) as client, client.cursor() as cursor:
+            cursor.execute(script.encode())
+            while cursor.nextset():
+                pass
