@@ -31,21 +31,22 @@ LOCK_CONFLICTS = {1205, 1213}
 
 GALERA = (
     "This server is a node of a Galera cluster, which has no lock for migrations to take turns"
-    " with: write the migration with `upgrade --sql` and run that script once, on one node."
+    " with. Nothing was done: "
 )
 
 
 @contextmanager
-def turn(connection: Connection, *, wait: float) -> Iterator[Connection]:
+def turn(connection: Connection, *, wait: float, script: str | None) -> Iterator[Connection]:
     """Hold the lock on the connection that migrates.
 
     The server frees it when that session has ended, also when the process was killed: then no
     statement of it runs any more, nor is rolled back. A lock on a connection of its own would be
     free at once.
     """
-    _refuse_galera(connection)
+    if _is_galera(connection):
+        raise _refusal(script)
     deadline, told = time.monotonic() + wait, False
-    while not _take_lock(connection):
+    while not _take_lock(connection, script):
         with connection.begin():
             holder = migrating(connection)
             if holder and holder.is_dead:
@@ -127,23 +128,29 @@ def unfinished(connection: Connection) -> str | None:
     return last.revision if last else None
 
 
-def _refuse_galera(connection: Connection) -> None:
+def _is_galera(connection: Connection) -> bool:
     with connection.begin():
         rows = connection.exec_driver_sql(
             "SHOW GLOBAL VARIABLES WHERE variable_name IN ('wsrep_on', 'wsrep_provider')"
         ).all()
     settings: dict[str, str] = {row[0]: row[1] for row in rows}
-    if settings.get("wsrep_on") == "ON" and settings.get("wsrep_provider") != "none":
-        raise CommandError(GALERA)
+    return settings.get("wsrep_on") == "ON" and settings.get("wsrep_provider") != "none"
 
 
-def _take_lock(connection: Connection) -> bool:
+def _refusal(script: str | None) -> CommandError:
+    """Who asks from Python mostly has a throw-away database, which has no use for a script."""
+    if script is None:
+        return CommandError(f"{GALERA}set DATABASE_SCRATCH_URL to a server that is none.")
+    return CommandError(f"{GALERA}apply the script that `{script}` writes, once, on one node.")
+
+
+def _take_lock(connection: Connection, script: str | None) -> bool:
     try:
         with connection.begin():
             return bool(connection.exec_driver_sql(f"SELECT GET_LOCK({LOCK}, 0)").scalar())
     except DBAPIError as error:
         if _code(error) == NO_LOCKS_HERE:
-            raise CommandError(GALERA) from None
+            raise _refusal(script) from None
         raise
 
 

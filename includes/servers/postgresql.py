@@ -79,7 +79,7 @@ HAS_TURN = """
 
 
 @contextmanager
-def turn(connection: Connection, *, wait: float) -> Iterator[Connection]:
+def turn(connection: Connection, *, wait: float, script: str | None) -> Iterator[Connection]:
     """Hold a lock in a transaction, and yield another connection: the one that migrates.
 
     A session's lock would stay with a pooler, and CREATE INDEX CONCURRENTLY waits for every

@@ -32,7 +32,7 @@ FIXED = {"foreign_keys", "journal_mode", "synchronous", "temp_store"}
 
 
 @contextmanager
-def turn(connection: Connection, *, wait: float) -> Iterator[Connection]:
+def turn(connection: Connection, *, wait: float, script: str | None) -> Iterator[Connection]:
     """Hold SQLite's only lock for writing, in the transaction that will change the database.
 
     SQLAlchemy does not know yet that it has begun: Alembic would take it for the caller's.

@@ -87,11 +87,12 @@ def test_a_node_of_galera_is_refused(workshop: Workshop) -> None:
     workshop.take_versions()
     with _server(*options) as server:
         url = server.create_database("service")
-        ended = workshop.forks[0].run(url, "upgrade", "head")
+        ended = workshop.forks[0].run(url, "upgrade", "r1")
         assert ended.code != 0
         assert "a node of a Galera cluster" in ended.output
+        assert "`alembic upgrade --sql base:r1` writes, once, on one node." in ended.output
         assert take_snapshot(url) == {}
-        script = workshop.forks[0].run(url, "upgrade", "base:r1", "--sql")
+        script = workshop.forks[0].run(url, "upgrade", "--sql", "base:r1")
         assert script.code == 0, script.output
 
 

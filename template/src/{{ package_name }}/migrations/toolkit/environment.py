@@ -122,7 +122,7 @@ def _change(url: URL, options: Options, settings: Settings) -> None:
         connection.rollback()
         connection.execution_options(read_only=False)
         options = _with_tables(options)
-        with server.turn(connection, wait=patience.wait) as migrating:
+        with server.turn(connection, wait=patience.wait, script=plan.script) as migrating:
             ours = _with_ours(options, recorder, plan.applied)
             context.configure(connection=migrating, fn=plan, **ours)
             with failure.explained(migrating, plan):

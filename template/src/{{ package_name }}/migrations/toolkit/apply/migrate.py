@@ -104,6 +104,15 @@ class Plan:
         return self._line(name, "--purge") if self._purges else self._line(name)
 
     @property
+    def script(self) -> str | None:
+        """The command that writes it as SQL, if it was asked for on a command line."""
+        if context.config.cmd_opts is None:
+            return None
+        name = "stamp" if self.is_stamp else str(self._find.__name__)
+        target = shown(map(str, to_tuple(self._target, default=())))
+        return self._line(name, "--sql", target=f"{self.place}:{target}")
+
+    @property
     def place(self) -> str:
         return shown(self._places[-1])
 
