@@ -454,6 +454,7 @@ def test_the_server_is_killed_at_any_moment(
                 execute(target.url, "CHECKPOINT")
                 job = target.job(*command.split())
                 [[failed]] = chain.launch([replace(job, kill_at=point, server=server.process)])
+                assert "Traceback" not in failed.output, failed.output
                 assert failed.code != 0
                 server.start_again()
                 [[second]] = chain.launch([job])

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from textwrap import shorten
 
 from alembic.util import CommandError
@@ -27,7 +27,7 @@ def look(url: URL, *, wait: float = 0, may_change: bool = False) -> Iterator[Con
     What the database refuses becomes a sentence.
     """
     engine = create_migration_engine(url if may_change else to_look_at(url))
-    with connect(engine, wait=wait) as connection:
+    with connected(engine, wait=wait) as connection:
         try:
             yield connection.execution_options(read_only=True)
         except DBAPIError as error:
@@ -38,7 +38,18 @@ def look(url: URL, *, wait: float = 0, may_change: bool = False) -> Iterator[Con
             ) from error
 
 
-def connect(engine: Engine, *, wait: float = 0) -> Connection:
+@contextmanager
+def connected(engine: Engine, *, wait: float = 0) -> Iterator[Connection]:
+    """Where the server has gone, there is nothing to close, and whoever noticed has said so."""
+    connection = _connect(engine, wait=wait)
+    try:
+        yield connection
+    finally:
+        with suppress(DBAPIError):
+            connection.close()
+
+
+def _connect(engine: Engine, *, wait: float) -> Connection:
     """Wait for a server that may be there later, and not for one that refuses."""
     deadline, told = time.monotonic() + wait, False
     while True:
