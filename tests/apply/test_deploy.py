@@ -313,6 +313,21 @@ def test_what_is_outside_a_transaction_stays(lab: Lab) -> None:
         assert "The database is at r1." in said
 
 
+END_OTHERS = """
+with driver.create_migration_engine(config.load_settings().migration_url).connect() as admin:
+    if admin.dialect.name == "postgresql":
+        admin.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    else:
+        others = "SELECT id FROM information_schema.processlist WHERE db = DATABASE()"
+        for other in admin.exec_driver_sql(f"{others} AND id <> CONNECTION_ID()").scalars():
+            admin.exec_driver_sql(f"KILL {other}")
+op.drop_table("people")
+"""
+
+
 @ON_SERVERS
 def test_the_server_goes(lab: Lab) -> None:
     kill = {
@@ -320,11 +335,25 @@ def test_the_server_goes(lab: Lab) -> None:
         "mariadb": "KILL CONNECTION_ID()",
         "mysql": "KILL CONNECTION_ID()",
     }[lab.database]
-    lab.write("r1", f'{CREATE}\nop.execute("{kill}")')
+    for block in ("if True", "with op.get_context().autocommit_block()"):
+        lab.write("r1", f'{block}:\n    op.execute("{kill}")\n{CREATE}')
+        with lab.fresh() as target:
+            said = failure(target.alembic("upgrade", "head"))
+            assert said.startswith("The upgrade of r1 (src/")
+            assert f"failed at `{kill}`" in said
+            assert "The database is at base. When the database answers again, run" in said
+
+
+@ON_SERVERS
+def test_the_server_goes_while_somebody_looks(lab: Lab) -> None:
+    """A downgrade is called to find out what it would lose."""
+    lab.write("r1", CREATE, f"from my_service import config, driver\n{END_OTHERS}")
     with lab.fresh() as target:
-        said = failure(target.alembic("upgrade", "head"))
-        assert said.startswith("The upgrade of r1 (src/")
-        assert "The database is at base." in said
+        target.upgrade()
+        said = failure(target.alembic("downgrade", "base", ENVIRONMENT="production"))
+        assert said.startswith("The connection to the database is lost: ")
+        assert said.endswith("Run the command again when the database answers.")
+        assert target.revision == "r1"
 
 
 @pytest.mark.parametrize("arguments", [["upgrade", ""], ["downgrade", "-1"]])

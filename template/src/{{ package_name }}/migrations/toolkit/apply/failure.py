@@ -32,17 +32,27 @@ def explained(connection: Connection, plan: Plan) -> Iterator[None]:
         yield
     except CommandError:
         raise
-    except Exception as error:
+    except Exception as raised:
+        error = _cause(raised)
         place = _place(connection)
         is_of_commit = isinstance(error, DBAPIError) and not error.statement
         step = plan.step_from(place) if is_of_commit else plan.step
         what_next = f"{_state(connection, place)} {_advice(plan, error)}"
         if not _is_about_database(error):
-            error.add_note(f"{_where(step)} failed. {what_next}")
+            raised.add_note(f"{_where(step)} failed. {what_next}")
             raise
         raise CommandError(
             f"{_where(step)} failed{_at(error, step)}: {_reason(error).rstrip('.')}. {what_next}"
         ) from error
+
+
+def _cause(raised: Exception) -> Exception:
+    """Whatever is tried on a connection after it was lost says something else."""
+    error: BaseException | None = raised
+    while error := error.__context__:
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            return error
+    return raised
 
 
 @contextmanager
