@@ -222,7 +222,8 @@ def may_pass(error: DBAPIError) -> bool:
 
 def reason(error: DBAPIError) -> str:
     """The server's words."""
-    return str(error.orig.args[-1] if error.orig and error.orig.args else error.orig)
+    said = str(error.orig.args[-1] if error.orig and error.orig.args else error.orig)
+    return said or "the connection is lost"
 
 
 def explain(error: DBAPIError, url: URL) -> str:

@@ -50,7 +50,7 @@ def connected(engine: Engine, *, wait: float = 0) -> Iterator[Connection]:
     try:
         yield connection
     finally:
-        with suppress(DBAPIError):
+        with suppress(Exception):  # Some are the driver's own.
             connection.close()
 
 

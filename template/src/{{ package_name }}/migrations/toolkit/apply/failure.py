@@ -48,11 +48,12 @@ def explained(connection: Connection, plan: Plan) -> Iterator[None]:
 
 def _cause(raised: Exception) -> Exception:
     """Whatever is tried on a connection after it was lost says something else."""
-    error: BaseException | None = raised
-    while error := error.__context__:
+    cause, error = raised, raised.__context__
+    while error:
         if isinstance(error, DBAPIError) and error.connection_invalidated:
-            return error
-    return raised
+            cause = error
+        error = error.__context__
+    return cause
 
 
 @contextmanager

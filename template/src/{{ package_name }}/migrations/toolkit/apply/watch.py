@@ -45,3 +45,5 @@ def _look(engine: Engine, pause: float, seen: list[str], over: Event) -> None:
                 # Longer than a lock timeout: a statement that has none, and goes on waiting.
                 logger.warning("Waiting for %s.", "; ".join(found))
             over.wait(pause)
+        # Closed without a word to the server, which may have gone meanwhile.
+        connection.invalidate()
