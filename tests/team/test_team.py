@@ -281,6 +281,22 @@ def test_rebase_after_that_of_git(branches: Branches) -> None:
 
 
 @on_sqlite
+def test_rebase_of_what_the_last_one_had_followed(branches: Branches) -> None:
+    """As where it was merged by itself: the database does not tell that it has those before."""
+    lab = branches.lab
+    branches.write("r7", table("orders"), 'op.drop_table("orders")')
+    with lab.fresh() as target:
+        target.upgrade()
+        branches.git("checkout", "-q", "--", HEAD_FILE)
+        (versions(lab) / "r7.py").unlink()
+        branches.merge()
+        succeed(target.db("rebase"))
+        assert line(lab) == ["r1", "r7", "r3", "r4"]
+        assert '"state": "current"' in succeed(target.db("status", "--json"))
+        assert {"users", "orders", "houses"} <= target.tables()
+
+
+@on_sqlite
 def test_rebase_says_what_is_in_its_way(branches: Branches) -> None:
     lab = branches.lab
     with lab.fresh() as target:

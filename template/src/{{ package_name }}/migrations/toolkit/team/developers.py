@@ -37,7 +37,8 @@ class Undo:
         self._lose = set(lose)
         #: Newest first.
         self.scripts: list[Script] = []
-        #: Where the database is when they are undone, if Alembic would not know.
+        #: Where the database is before and after they are undone, if Alembic would not know.
+        self._beginning: list[str] | None = None
         self._place: list[str] | None = None
 
     def look(self) -> None:
@@ -63,14 +64,17 @@ class Undo:
 
     def _find(self, connection: Connection, heads: tuple[str, ...]) -> None:
         """The moved ones, and all that came before one that was put in front of them."""
-        newest_first = [
-            each
-            for each in self._script.iterate_revisions(heads, "base")
-            if isinstance(each, Script)
-        ]
         applied = history.applied(connection)
+        newest_first = self._lineage(heads)
+        # Where the database is has followed these, until somebody put it elsewhere.
+        known = {each.revision: each for each in self._script.walk_revisions()}
+        strays = applied & known.keys() - {each.revision for each in newest_first}
+        if strays:
+            followed = {before for each in strays for before in known[each]._all_down_revisions}
+            self._beginning = [*heads, *sorted(strays - followed)]
+            newest_first = self._lineage(self._beginning)
         skipped = {each.revision for each in newest_first} - applied if applied else set()
-        wrong = self._moved | skipped
+        wrong = self._moved | skipped | strays
         for each in reversed(newest_first):
             if wrong.intersection(each._all_down_revisions):
                 wrong.add(each.revision)
@@ -82,6 +86,10 @@ class Undo:
             followed = {before for each in right for before in each._all_down_revisions}
             last = [each.revision for each in right if each.revision not in followed]
             self._place = last or ["base"]
+
+    def _lineage(self, heads: Sequence[str]) -> list[Script]:
+        found = self._script.iterate_revisions(tuple(heads), "base")
+        return [each for each in found if isinstance(each, Script)]
 
     def _refuse_elsewhere(self) -> None:
         if not load_settings().development:
@@ -109,6 +117,8 @@ class Undo:
     def run(self) -> None:
         if not self.scripts:
             return
+        if self._beginning is not None:
+            command.stamp(self._config, self._beginning)
         steps = [RevisionStep(self._script.revision_map, each, False) for each in self.scripts]
 
         def downgrade(*_: Any) -> list[RevisionStep]:
