@@ -191,7 +191,7 @@ class Plan:
         """
         found, rows = status(connection, self._script), history.last_of_each(connection)
         place = "; ".join(self._describe(revision, rows) for revision in found.unknown)
-        if found.state != "ahead" or not self.is_upgrade:
+        if found.reason or not self.is_upgrade:
             what_to_do = advice(found.unknown, self._script)
             if self.is_stamp:
                 what_to_do += f"; or forget it with `{self._line('stamp', '--purge')}`"
