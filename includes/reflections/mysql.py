@@ -107,7 +107,7 @@ def shapes(connection: Connection) -> dict[str, str]:
 
 
 def _shape(connection: Connection, table: str) -> str:
-    quoted = connection.dialect.identifier_preparer.quote(table).replace("%", "%%")
+    quoted = connection.dialect.identifier_preparer.quote(table)
     _, statement = connection.exec_driver_sql(f"SHOW CREATE TABLE {quoted}").one()
     return COUNTER.sub("", statement)
 

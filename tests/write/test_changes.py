@@ -134,6 +134,11 @@ CHANGES = [
         databases=("sqlite", "postgresql", "mysql"),
     ),
     Change(
+        "index a rate",
+        {"50% off": f"{KEY}, sa.Column('rate', sa.Integer), sa.Index('ix_rate', 'rate')"},
+        {"50% off": f"{KEY}, sa.Column('rate', sa.Integer), sa.Index('ix_off%', 'rate')"},
+    ),
+    Change(
         "exclude nothing",
         {"users": f"{KEY}, sa.Column('during', sa.dialects.postgresql.INT4RANGE), {ALONE}"},
         {"users": f"{KEY}, sa.Column('during', sa.dialects.postgresql.INT4RANGE)"},

@@ -34,7 +34,7 @@ from sqlalchemy.sql.naming import conv
 
 from ..schema import reflections
 from ..schema.snapshot import Thing, qualified
-from .parts import Part, in_table, quoted, reversible
+from .parts import Part, in_table, quoted, quoted_word, reversible
 
 EXPRESSION = re.compile(r"GENERATED ALWAYS AS \((.*)\)[^)]*$")
 VALUES = re.compile(r"'((?:[^']|'')*)'")
@@ -118,8 +118,8 @@ class Completion:
 
     def _exclude(self, thing: Thing, definition: str) -> tuple[ExecuteSQLOp, ExecuteSQLOp]:
         """SQLAlchemy reflects none, and PostgreSQL tells all of it."""
-        preparer = self._connection.dialect.identifier_preparer
-        table, name = preparer.format_table(self._models[thing.table]), preparer.quote(thing.name)
+        dialect = self._connection.dialect
+        table, name = quoted(thing.table, dialect), quoted_word(thing.name, dialect)
         return (
             ExecuteSQLOp(f"ALTER TABLE {table} DROP CONSTRAINT {name}"),
             ExecuteSQLOp(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}"),

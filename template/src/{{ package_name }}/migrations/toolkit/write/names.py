@@ -18,7 +18,7 @@ from alembic.operations.ops import (
 from sqlalchemy import Dialect
 
 from ..schema.snapshot import Facts, Thing, named_otherwise, qualified
-from .parts import Part, quoted
+from .parts import Part, quoted, quoted_word
 
 #: By kind, the statement that gives a new name.
 Statements = Mapping[str, str]
@@ -41,8 +41,8 @@ def _rename(old: Thing, new: Thing, dialect: Dialect, statements: Statements) ->
     names = {
         "table": quoted(old.table, dialect),
         "schema": quoted(schema, dialect) + dot if schema else "",
-        "old": dialect.identifier_preparer.quote(old.name),
-        "new": dialect.identifier_preparer.quote(new.name),
+        "old": quoted_word(old.name, dialect),
+        "new": quoted_word(new.name, dialect),
     }
     return ExecuteSQLOp(statements[old.kind].format(**names))
 

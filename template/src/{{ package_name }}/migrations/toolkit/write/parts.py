@@ -38,7 +38,12 @@ class Part:
 
 def quoted(name: str, dialect: Dialect) -> str:
     """One that may have a schema before it."""
-    return ".".join(map(dialect.identifier_preparer.quote, name.split(".")))
+    return ".".join(quoted_word(word, dialect) for word in name.split("."))
+
+
+def quoted_word(name: str, dialect: Dialect) -> str:
+    """With single percent signs: some drivers need them doubled, and `text()` does that."""
+    return dialect.identifier_preparer.quote(name).replace("%%", "%")
 
 
 def reversible(operations: UpgradeOps) -> Part:
