@@ -1,12 +1,13 @@
 """What SQLAlchemy's reflection takes otherwise than MySQL and MariaDB had it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
+    ColumnElement,
     Connection,
     Dialect,
     Index,
@@ -16,7 +17,6 @@ from sqlalchemy import (
     event,
     inspect,
     literal_column,
-    text,
 )
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.types import TypeEngine
@@ -27,10 +27,6 @@ CHECKS = """
 SELECT table_name, check_clause FROM information_schema.check_constraints
 WHERE constraint_schema = DATABASE()
 """
-EXPRESSIONS = text(
-    "SELECT expression FROM information_schema.statistics WHERE table_schema = DATABASE()"
-    " AND table_name = :table AND index_name = :name ORDER BY seq_in_index"
-)
 COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 COLLATION = "SELECT @@collation_database"
 
@@ -56,25 +52,30 @@ def _correct(inspector: Inspector, table: Table, column: ReflectedColumn) -> Non
 
 
 def complete(connection: Connection, metadata: MetaData) -> None:
-    """MySQL has indexes on expressions."""
     for table in list(metadata.tables.values()):
         _complete_indexes(connection, table)
 
 
 def _complete_indexes(connection: Connection, table: Table) -> None:
-    """SQLAlchemy 2.1.9 leaves out expressions."""
+    """SQLAlchemy 2.1.9 leaves out expressions, which MySQL has, and DESC."""
+    name = connection.dialect.identifier_preparer.format_table(table)
+    rows = connection.exec_driver_sql(f"SHOW INDEX FROM {name}").mappings().all()
     for index in list(table.indexes):
-        if not index.expressions:
-            rows = connection.execute(EXPRESSIONS, {"table": table.name, "name": index.name})
-            # The server tells them with quotes escaped.
-            expressions = [each.replace("\\'", "'") for (each,) in rows]
+        own = [row for row in rows if row["Key_name"] == index.name]
+        if any(row["Column_name"] is None or row["Collation"] == "D" for row in own):
             table.indexes.discard(index)
-            whole = Index(
-                index.name,
-                *(literal_column(f"({expression})") for expression in expressions),
-                unique=index.unique,
-            )
+            parts = [_part(table, row) for row in own]
+            whole = Index(index.name, *parts, unique=index.unique, **index.dialect_kwargs)
             Table(table.name, table.metadata, whole, extend_existing=True)
+
+
+def _part(table: Table, row: Mapping[str, Any]) -> ColumnElement[Any]:
+    if row["Column_name"] is not None:
+        column = table.columns[row["Column_name"]]
+        return column.desc() if row["Collation"] == "D" else column
+    # The server tells it with quotes escaped.
+    expression = row["Expression"].replace("\\'", "'")
+    return literal_column(f"({expression})" + " DESC" * (row["Collation"] == "D"))
 
 
 def as_written(expression: str) -> str:

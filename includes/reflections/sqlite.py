@@ -23,6 +23,7 @@ INDEX = re.compile(
     r"CREATE (?P<unique>UNIQUE )?INDEX .*? ON .*? ?\((?P<columns>.*?)\)( WHERE (?P<where>.*))?",
     re.DOTALL | re.IGNORECASE,
 )
+SORTED = re.compile(r"\b(DESC|COLLATE)\b", re.IGNORECASE)
 OPTIONS: dict[str, tuple[str, Any]] = {
     r"\bAUTOINCREMENT\b": ("sqlite_autoincrement", True),
     r"\)[^)]*\bWITHOUT\s+ROWID\b[^)]*$": ("sqlite_with_rowid", False),
@@ -36,15 +37,17 @@ def corrected() -> AbstractContextManager[None]:
 
 
 def complete(connection: Connection, metadata: MetaData) -> None:
-    """Give columns their collations, and tables their indexes on expressions."""
+    """Give columns their collations, and tables their indexes on expressions and with DESC."""
     for table in list(metadata.tables.values()):
         sql = connection.scalar(SQL, {"name": table.name}) or ""
         for name, collation in collations(table.name, sql).items():
             if isinstance(column_type := table.columns[name].type, String):
                 column_type.collation = collation
-        known = {index.name for index in table.indexes}
+        known = {str(index.name): index for index in table.indexes}
         for name, definition in connection.execute(INDEXES, {"table": table.name}).all():
-            if name not in known and (found := INDEX.fullmatch(definition)):
+            found = INDEX.fullmatch(definition)
+            if found and (name not in known or SORTED.search(found["columns"])):
+                table.indexes.discard(known.get(name))
                 index = Index(
                     name,
                     literal_column(found["columns"]),

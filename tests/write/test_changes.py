@@ -42,6 +42,7 @@ LIMITED = (
     " sa.Column('twice', sa.Integer, sa.Computed('{0} * 2', persisted=True), index=True)"
 )
 BY_EXPRESSION = "sa.Column('{0}', sa.Integer), sa.Index('ix_negative', sa.text('(-{0})'))"
+SORTED = "sa.Column('age', sa.Integer), sa.Index('ix_age', sa.text('age DESC'), 'id')"
 ALONE = "sa.dialects.postgresql.ExcludeConstraint(('during', '&&'), name='alone')"
 COLONS = (
     "sa.Column('kind', sa.String(9)), sa.CheckConstraint(r\"kind <> '\\:x-done'\", name='kind'),"
@@ -132,6 +133,16 @@ CHANGES = [
         {"users": f"{KEY}, {BY_EXPRESSION.format('size')}"},
         {"users": f"{KEY}, sa.Column('size', sa.Integer)"},
         databases=("sqlite", "postgresql", "mysql"),
+    ),
+    Change(
+        "sort by nothing",
+        {"users": f"{KEY}, {SORTED}"},
+        {"users": f"{KEY}, sa.Column('age', sa.Integer)"},
+    ),
+    Change(
+        "drop what is sorted",
+        {**TEAMS, "users": f"{KEY}, {SORTED}"},
+        TEAMS,
     ),
     Change(
         "index a rate",

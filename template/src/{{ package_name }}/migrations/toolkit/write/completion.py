@@ -91,11 +91,10 @@ class Completion:
             for key, value in change.kw.items()
             if key.endswith("_where") and isinstance(value, str)
         }
-        if not change.columns:
-            # SQLAlchemy reflects no expressions from MySQL.
-            table = self._reflect(qualified(str(change.table_name), change.schema))
-            [index] = (each for each in table.indexes if each.name == change.index_name)
-            change.columns = list(index.expressions)
+        # SQLAlchemy reflects no expressions from MySQL, and from most no DESC.
+        table = self._reflect(qualified(str(change.table_name), change.schema))
+        [index] = (each for each in table.indexes if each.name == change.index_name)
+        change.columns = list(index.expressions)
 
     def drop(self, thing: Thing, found: str) -> Part:
         """What `Judge.unseen` has found."""
