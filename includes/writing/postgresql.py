@@ -7,19 +7,19 @@ from alembic.operations.ops import (
     AddColumnOp,
     AlterColumnOp,
     CreateTableOp,
+    MigrateOperation,
     ModifyTableOps,
     UpgradeOps,
 )
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Connection, MetaData
 from sqlalchemy.dialects.postgresql.base import PGDialect
-from sqlalchemy.schema import SchemaItem
 
 from ..schema.snapshot import Facts, Thing
 from . import circles, names, native_enums, other_schemas
 from .casts import can_cast
 from .completion import Completion
-from .parts import Part, put_references_first
+from .parts import Part, changes_of_columns, put_references_first
 
 RENAME = {
     "index": "ALTER INDEX {schema}{old} RENAME TO {new}",
@@ -56,25 +56,23 @@ def around(
 def complete(part: Part, context: MigrationContext) -> None:
     """What the operations do not say by themselves."""
     circles.untie(part)
-    for each in (*part.up, *part.down):
-        for change in each.ops if isinstance(each, ModifyTableOps) else [each]:
-            match change:
-                case AlterColumnOp() if not can_cast(change, context.dialect):
-                    # Refused otherwise, even of an empty table.
-                    change.kw["postgresql_using"] = _using(change, context)
-                case AddColumnOp(column=column):
-                    _keep_stored([column], context)
-                case CreateTableOp(columns=columns):
-                    _keep_stored(columns, context)
+    operations = [*part.up, *part.down]
+    for change in changes_of_columns(operations):
+        if not can_cast(change, context.dialect):
+            # Refused otherwise, even of an empty table.
+            change.kw["postgresql_using"] = _using(change, context)
+    if not cast(PGDialect, context.dialect).supports_virtual_generated_columns:
+        _keep_stored(operations)
 
 
-def _keep_stored(columns: Sequence[SchemaItem], context: MigrationContext) -> None:
+def _keep_stored(operations: Sequence[MigrateOperation]) -> None:
     """Where nothing is said, PostgreSQL 18 makes them VIRTUAL, and older ones, as here, STORED."""
-    if cast(PGDialect, context.dialect).supports_virtual_generated_columns:
-        return
-    for each in columns:
-        if isinstance(each, Column) and each.computed:
-            each.computed.persisted = True
+    for each in operations:
+        for change in each.ops if isinstance(each, ModifyTableOps) else [each]:
+            added = [change.column] if isinstance(change, AddColumnOp) else []
+            for item in change.columns if isinstance(change, CreateTableOp) else added:
+                if isinstance(item, Column) and item.computed:
+                    item.computed.persisted = True
 
 
 def _using(change: AlterColumnOp, context: MigrationContext) -> str:

@@ -6,9 +6,10 @@ from alembic.operations.ops import UpgradeOps
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, inspect
 
+from ..schema import reflections
 from ..schema.snapshot import Facts, Thing
 from .completion import Completion
-from .parts import Part
+from .parts import Part, changes_of_columns
 
 
 def schemas_of_models(_: Sequence[MetaData]) -> list[str]:
@@ -38,4 +39,7 @@ def around(
 
 
 def complete(part: Part, _: MigrationContext) -> None:
-    """What the operations do not say by themselves: they say all."""
+    """What the operations do not say by themselves: that a collation comes back."""
+    for change in changes_of_columns(part.down):
+        if change.modify_type is not None and getattr(change.existing_type, "collation", None):
+            change.modify_type = reflections.collated(change.modify_type)

@@ -145,6 +145,12 @@ CHANGES = [
         TEAMS,
     ),
     Change(
+        "lengthen in any case",
+        {"users": f"{KEY}, sa.Column('name', sa.String(9))"},
+        {"users": f"{KEY}, sa.Column('name', sa.String(20, collation='NOCASE'))"},
+        databases=("sqlite",),
+    ),
+    Change(
         "index a rate",
         {"50% off": f"{KEY}, sa.Column('rate', sa.Integer), sa.Index('ix_rate', 'rate')"},
         {"50% off": f"{KEY}, sa.Column('rate', sa.Integer), sa.Index('ix_off%', 'rate')"},

@@ -73,7 +73,11 @@ class Completion:
             if isinstance(each, CreateTableOp):
                 each.kw |= reflections.options(self._connection, each.to_table())
                 for item in each.columns:
-                    if isinstance(item, CheckConstraint):
+                table = self._reflect(qualified(each.table_name, each.schema))
+                    if isinstance(item, Column):
+                        found = table.columns[item.name].type
+                        item.type = found if getattr(found, "collation", None) else item.type
+                    elif isinstance(item, CheckConstraint):
                         item.sqltext = text(reflections.as_written(str(item.sqltext)))
             elif isinstance(each, ModifyTableOps):
                 for change in each.ops:

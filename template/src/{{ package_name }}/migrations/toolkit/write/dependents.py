@@ -14,7 +14,7 @@ from alembic.operations.ops import (
 
 from ..schema.snapshot import Facts, Thing
 from .completion import Completion
-from .parts import COMES_BACK, Part
+from .parts import COMES_BACK, Part, changes_of_columns
 
 DROPS = (DropConstraintOp, DropIndexOp, DropColumnOp)
 #: Kinds, and how those of them read that compute: an index on a column alone takes its new name.
@@ -24,18 +24,11 @@ COMPUTES = {"check": "", "column": r"GENERATED ALWAYS", "index": r"[(,]\("}
 def put_aside(renamed: Part, completion: Completion, found: Facts) -> Part:
     """It goes before the column is renamed, and comes back as the models have it."""
     up, down = renamed.up, renamed.down
-    for change in _changes_of_columns(renamed.up):
+    for change in changes_of_columns(renamed.up):
         for thing in _naming(change, found):
             if part := completion.part(thing, found[thing], ""):
                 up, down = _around(up, part.up), _around(down, part.down)
     return Part(up, down)
-
-
-def _changes_of_columns(operations: Sequence[MigrateOperation]) -> Iterator[AlterColumnOp]:
-    for each in operations:
-        for change in each.ops if isinstance(each, ModifyTableOps) else ():
-            if isinstance(change, AlterColumnOp):
-                yield change
 
 
 def _naming(change: AlterColumnOp, found: Facts) -> Iterator[Thing]:

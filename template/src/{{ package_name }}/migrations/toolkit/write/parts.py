@@ -12,6 +12,7 @@ from alembic.autogenerate.render import _render_cmd_body
 from alembic.operations import Operations
 from alembic.operations.ops import (
     AddColumnOp,
+    AlterColumnOp,
     DropColumnOp,
     DropConstraintOp,
     DropIndexOp,
@@ -96,6 +97,13 @@ def in_table(table: Table, *operations: MigrateOperation) -> Part:
     """Each must know its way back."""
     changes = ModifyTableOps(table.name, operations, schema=table.schema)
     return reversible(UpgradeOps([changes]))
+
+
+def changes_of_columns(operations: Iterable[MigrateOperation]) -> Iterator[AlterColumnOp]:
+    for each in operations:
+        for change in each.ops if isinstance(each, ModifyTableOps) else ():
+            if isinstance(change, AlterColumnOp):
+                yield change
 
 
 def put_together(script: MigrationScript, parts: Iterable[Part]) -> None:
