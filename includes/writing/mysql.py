@@ -30,6 +30,7 @@ def put_aside(
     renamed: Part, context: MigrationContext, completion: Completion, found: Facts
 ) -> Part:
     """What is in the way of a rename, around which it goes and comes back."""
+    implicit_defaults.keep_counting(renamed, found)
     # MariaDB renames it wherever it is named.
     if context.dialect.name != "mysql":
         return renamed

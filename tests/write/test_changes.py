@@ -135,6 +135,12 @@ CHANGES = [
         databases=("sqlite", "postgresql", "mysql"),
     ),
     Change(
+        "rename a key",
+        {"doors": KEY},
+        {"doors": KEY.replace("id", "number")},
+        rename="doors.id:number",
+    ),
+    Change(
         "sort by nothing",
         {"users": f"{KEY}, {SORTED}"},
         {"users": f"{KEY}, sa.Column('age', sa.Integer)"},

@@ -12,13 +12,24 @@ from alembic.operations.ops import (
 )
 from sqlalchemy import Column, DefaultClause, text
 
+from ..schema.snapshot import Facts, Thing
+from .parts import Part, changes_of_columns
+
 
 def leave_null(operations: Sequence[MigrateOperation]) -> None:
     """With no default at all, a row must name even a column that may be NULL."""
-    for each in operations:
-        for change in each.ops if isinstance(each, ModifyTableOps) else ():
-            if isinstance(change, AlterColumnOp) and _takes_default(change):
-                change.modify_server_default = DefaultClause(text("NULL"))
+    for change in changes_of_columns(operations):
+        if _takes_default(change):
+            change.modify_server_default = DefaultClause(text("NULL"))
+
+
+def keep_counting(renamed: Part, found: Facts) -> None:
+    """A key that is renamed gives no numbers any more, unless that is said."""
+    for up, down in zip(
+        changes_of_columns(renamed.up), changes_of_columns(renamed.down), strict=True
+    ):
+        if "AUTO_INCREMENT" in found[Thing(up.table_name, "column", up.column_name)]:
+            up.kw["autoincrement"] = down.kw["autoincrement"] = True
 
 
 def _takes_default(change: AlterColumnOp) -> bool:
