@@ -71,6 +71,12 @@ SURVIVES = {
         query="SELECT a = 'A', type FROM t, pragma_table_info('t') WHERE name = 'a'",
         answer=[(1, "VARCHAR(20)")],
     ),
+    "a date that becomes a moment": Case(
+        ["CREATE TABLE t (n INTEGER, a DATE)", "INSERT INTO t VALUES (1, '2020-01-02')"],
+        change=retype("a", sa.DateTime()),
+        query="SELECT a FROM t",
+        answer=[("2020-01-02",)],
+    ),
     "AUTOINCREMENT and what it has counted": Case(
         [
             "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, n INTEGER)",

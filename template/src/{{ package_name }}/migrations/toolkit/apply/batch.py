@@ -22,11 +22,15 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Connection,
+    Date,
+    DateTime,
     DefaultClause,
     Dialect,
+    Interval,
     NullPool,
     Table,
     TextClause,
+    Time,
     create_engine,
     literal_column,
 )
@@ -87,6 +91,13 @@ class SQLiteImpl(sqlite.SQLiteImpl):
         others = copy(batch_op)
         others.batch = [operation for operation in batch_op.batch if not _renames(*operation)]
         return super().requires_recreate_in_batch(others)
+
+    def cast_for_batch_migrate(
+        self, existing: Column[Any], existing_transfer: dict[str, Any], new_type: TypeEngine[Any]
+    ) -> None:
+        """A date stays the text that it is: cast to a moment, SQLite makes a number of its year."""
+        if not isinstance(new_type, Date | DateTime | Time | Interval):
+            super().cast_for_batch_migrate(existing, existing_transfer, new_type)
 
     def prep_table_for_batch(self, batch_impl: ApplyBatchImpl, table: Table) -> None:
         if self.connection is None or self.as_sql or table.schema not in (None, "main"):

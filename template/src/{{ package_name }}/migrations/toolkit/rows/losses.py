@@ -45,7 +45,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, int | float | Decimal):
         return format(Decimal(str(value)).normalize(), "f")
     if isinstance(value, datetime):
-        return value.replace(tzinfo=None).isoformat()
+        return value.replace(tzinfo=None).isoformat().removesuffix("T00:00:00")
     if isinstance(value, bytes | memoryview):
         return bytes(value).hex()
     if isinstance(value, dict | list):
