@@ -150,6 +150,16 @@ HISTORIES = {
                 "persons", 'alter_column("nickname", type_=sa.String(50), existing_type=sa.Text)'
             ),
         ),
+        # More may change at once.
+        migration(
+            'op.rename_table("persons", "folk")\n'
+            'op.add_column("folk", sa.Column("note", sa.String(9)))',
+            'op.drop_column("folk", "note")\nop.rename_table("folk", "persons")',
+        ),
+        migration(
+            batch("types", 'alter_column("c8", type_=sa.DateTime, existing_type=sa.Date)'),
+            batch("types", 'alter_column("c8", type_=sa.Date, existing_type=sa.DateTime)'),
+        ),
         migration("pass", "raise NotImplementedError"),
     ],
     "column": [FIRST, migration(DROP_NICKNAME, ADD_NICKNAME)],

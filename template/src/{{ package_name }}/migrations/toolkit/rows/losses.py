@@ -56,13 +56,14 @@ def _plain(value: Any) -> str:
 def losses(before: Contents, after: Contents) -> Iterator[tuple[str, str]]:
     """A table, or table.column, and how it is lost."""
     for table, columns in before.items():
-        found = after.get(table) or _renamed(columns, before, after)
+        name = table if table in after else _renamed(columns, before, after)
+        found = after.get(name)
         if found is None:
             yield table, f"drops the table {table} with its rows"
         elif _count(found) < _count(columns):
             yield table, f"deletes rows of {table}"
         else:
-            yield from _lost_values(table, columns, found, _new_columns(before, after))
+            yield from _lost_values(name, columns, found, _new_columns(before, after))
 
 
 def _lost_values(
@@ -81,11 +82,16 @@ def _lost_values(
         yield table, f"mixes up the rows of {table}"
 
 
-def _renamed(columns: Columns, before: Contents, after: Contents) -> Columns | None:
-    """A new table with the same rows."""
-    wanted = _rows(columns, columns)
-    new = (found for table, found in after.items() if table not in before)
-    return next((found for found in new if _rows(found, found) == wanted), None)
+def _renamed(columns: Columns, before: Contents, after: Contents) -> str:
+    """A new table with the same rows, in most of its columns: more may have changed as well."""
+    new = (table for table in after if table not in before)
+    return next((table for table in new if _keeps(columns, after[table])), "")
+
+
+def _keeps(columns: Columns, found: Columns) -> bool:
+    common = [name for name in columns if name in found]
+    is_like = 2 * len(common) > len(columns)
+    return is_like and not _rows(columns, common) - _rows(found, common)
 
 
 def _new_columns(before: Contents, after: Contents) -> list[list[str]]:
