@@ -38,13 +38,17 @@ def put_aside(
 
 
 def around(
-    operations: UpgradeOps, context: MigrationContext, found: Facts, wanted: Facts
+    operations: UpgradeOps,
+    context: MigrationContext,
+    completion: Completion,
+    found: Facts,
+    wanted: Facts,
 ) -> tuple[list[Part], list[Part]]:
     """What comes before the operations, which are changed, and after them."""
     named = names.changed(operations, context.dialect, found, wanted, RENAME)
     put_references_first(operations)
     key_indexes.drop_with_references(operations, found, wanted)
-    return [named], []
+    return [named, *names.given_up(completion, found, wanted)], []
 
 
 def complete(part: Part, context: MigrationContext) -> None:

@@ -9,6 +9,7 @@ from alembic.operations.ops import (
     CreateTableOp,
     MigrateOperation,
     ModifyTableOps,
+    RenameTableOp,
     UpgradeOps,
 )
 from alembic.runtime.migration import MigrationContext
@@ -37,13 +38,21 @@ def is_unseen(thing: Thing, _: Connection, _found: Facts, _wanted: Facts) -> boo
     return thing.kind == "exclusion"
 
 
-def put_aside(renamed: Part, _context: MigrationContext, _: Completion, _found: Facts) -> Part:
-    """What is in the way of a rename, around which it goes and comes back: nothing."""
+def put_aside(renamed: Part, _: MigrationContext, completion: Completion, _found: Facts) -> Part:
+    """What goes with a rename: the name of the key, which another table of the old name will need."""
+    for each in list(renamed.up):
+        if isinstance(each, RenameTableOp):
+            key = completion.rename_key(each)
+            renamed = Part([*renamed.up, *key.up], [*key.down, *renamed.down])
     return renamed
 
 
 def around(
-    operations: UpgradeOps, context: MigrationContext, found: Facts, wanted: Facts
+    operations: UpgradeOps,
+    context: MigrationContext,
+    _: Completion,
+    found: Facts,
+    wanted: Facts,
 ) -> tuple[list[Part], list[Part]]:
     """What comes before the operations, and after them."""
     named = names.changed(operations, context.dialect, found, wanted, RENAME)

@@ -32,7 +32,11 @@ def put_aside(renamed: Part, _context: MigrationContext, _: Completion, _found: 
 
 
 def around(
-    _: UpgradeOps, _context: MigrationContext, _found: Facts, _wanted: Facts
+    _: UpgradeOps,
+    _context: MigrationContext,
+    _completion: Completion,
+    _found: Facts,
+    _wanted: Facts,
 ) -> tuple[list[Part], list[Part]]:
     """What comes before the operations, which are changed, and after them."""
     return [], []

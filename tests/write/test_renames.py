@@ -123,7 +123,12 @@ def test_a_table_with_a_foreign_key(lab: Lab, write: Write) -> None:
         assert "WARNING" not in ended.output
         assert "foreign_key" not in text
         assert target.db("check").code == 0
-        write({"labels": columns_of_both.replace("')", "', ondelete='CASCADE')", 1)})
+        # Another one in its place does not need the names that it was made with.
+        write({"labels": columns_of_both, "tags": columns_of_both})
+        ended, _ = revision(target, "have tags again")
+        assert "WARNING" not in ended.output
+        cascade = columns_of_both.replace("')", "', ondelete='CASCADE')", 1)
+        write({"labels": cascade, "tags": columns_of_both})
         ended, text = revision(target, "delete labels with their user")
         assert "WARNING" not in ended.output
         assert "foreign_key" in text

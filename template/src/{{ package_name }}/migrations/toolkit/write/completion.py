@@ -17,6 +17,7 @@ from alembic.operations.ops import (
     ExecuteSQLOp,
     MigrateOperation,
     ModifyTableOps,
+    RenameTableOp,
     UpgradeOps,
 )
 from sqlalchemy import (
@@ -72,8 +73,8 @@ class Completion:
         for each in operations:
             if isinstance(each, CreateTableOp):
                 each.kw |= reflections.options(self._connection, each.to_table())
-                for item in each.columns:
                 table = self._reflect(qualified(each.table_name, each.schema))
+                for item in each.columns:
                     if isinstance(item, Column):
                         found = table.columns[item.name].type
                         item.type = found if getattr(found, "collation", None) else item.type
@@ -107,6 +108,26 @@ class Completion:
             return Part([drop], [add])
         [index] = (each for each in self._reflect(thing.table).indexes if each.name == thing.name)
         return reversible(UpgradeOps([DropIndexOp.from_index(index)]))
+
+    def rename_reference(self, old: Thing, new: Thing) -> Part:
+        """Made anew, since no server of MySQL's kind can give it a name."""
+        table, model = self._reflect(old.table), self._models[old.table]
+        return _constraint(model, _named(table, old.name), _named(model, new.name)) or Part()
+
+    def rename_key(self, renamed: RenameTableOp) -> Part:
+        """As the models call it."""
+        place = qualified(renamed.new_table_name, renamed.schema)
+        key = self._reflect(qualified(renamed.table_name, renamed.schema)).primary_key
+        names = (key.name, self._models[place].primary_key.name)
+        if None in names or names[0] == names[1]:
+            return Part()
+        old, new = (quoted_word(str(name), self._connection.dialect) for name in names)
+        rename = (
+            f"ALTER TABLE {quoted(place, self._connection.dialect)} RENAME CONSTRAINT {{}} TO {{}}"
+        )
+        return Part(
+            [ExecuteSQLOp(rename.format(old, new))], [ExecuteSQLOp(rename.format(new, old))]
+        )
 
     def drop_check(self, table: str, name: str) -> DropConstraintOp:
         [check] = (each for each in self._reflect(table).constraints if each.name == name)

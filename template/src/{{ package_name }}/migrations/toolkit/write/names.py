@@ -3,7 +3,7 @@
 To make one anew takes long, and what a foreign key needs cannot be dropped.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from alembic.operations.ops import (
     CreateIndexOp,
@@ -18,6 +18,7 @@ from alembic.operations.ops import (
 from sqlalchemy import Dialect
 
 from ..schema.snapshot import Facts, Thing, named_otherwise, qualified
+from .completion import Completion
 from .parts import Part, quoted, quoted_word
 
 #: By kind, the statement that gives a new name.
@@ -34,6 +35,14 @@ def changed(
             part.up.append(_rename(old, new, dialect, statements))
             part.down.append(_rename(new, old, dialect, statements))
     return part
+
+
+def given_up(completion: Completion, found: Facts, wanted: Facts) -> Iterator[Part]:
+    """Of foreign keys of a table that was renamed, where another table needs them now."""
+    needed = {thing.name for thing in wanted if thing.kind == "foreign key"}
+    for old, new in named_otherwise(found, wanted):
+        if old.kind == "foreign key" and old.name in needed:
+            yield completion.rename_reference(old, new)
 
 
 def _rename(old: Thing, new: Thing, dialect: Dialect, statements: Statements) -> ExecuteSQLOp:

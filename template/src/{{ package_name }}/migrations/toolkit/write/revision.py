@@ -185,7 +185,7 @@ class Writing(Comparison):
         checks.leave_out_of_changes(self._found.ops)
         checks.drop_namesakes(self._found.ops, self._models, completion, before)
         put_in_order(self._found)
-        first, last = server.around(self._found, self.context, before, self.wanted)
+        first, last = server.around(self._found, self.context, completion, before, self.wanted)
         unseen = self.judge.unseen(before, self.wanted)
         drops = [completion.drop(thing, before[thing]) for thing in unseen]
         beginning = [*first, *drops, self._main(completion)]
