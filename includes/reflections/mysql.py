@@ -1,7 +1,7 @@
 """What SQLAlchemy's reflection takes otherwise than MySQL and MariaDB had it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Index,
     Inspector,
     MetaData,
+    RowMapping,
     Table,
     event,
     inspect,
@@ -69,9 +70,9 @@ def _complete_indexes(connection: Connection, table: Table) -> None:
             Table(table.name, table.metadata, whole, extend_existing=True)
 
 
-def _part(table: Table, row: Mapping[str, Any]) -> ColumnElement[Any]:
+def _part(table: Table, row: RowMapping) -> ColumnElement[Any]:
     if row["Column_name"] is not None:
-        column = table.columns[row["Column_name"]]
+        column: ColumnElement[Any] = table.columns[row["Column_name"]]
         return column.desc() if row["Collation"] == "D" else column
     # The server tells it with quotes escaped.
     expression = row["Expression"].replace("\\'", "'")
