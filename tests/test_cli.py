@@ -113,8 +113,11 @@ def test_the_tests_end_at_once_where_they_get_no_database(
 
 
 WITHOUT_EXAMPLE = """
-from my_service.migrations.toolkit.commands import COMMANDS
+import shlex
+from my_service.migrations.toolkit.commands import COMMANDS, DatabaseCommands
 print([each.name for each in COMMANDS if not each.examples])
+for example in [example for each in COMMANDS for example in each.examples]:
+    DatabaseCommands("db").parser.parse_args(shlex.split(example.partition(" >")[0]))
 """
 
 

@@ -156,7 +156,7 @@ COMMANDS = [
         history,
         "every day",
         "list the migrations, newest first, and who applied each",
-        ["history", "history --verbose", "history -r -3:current", "history --json"],
+        ["history", "history --verbose", "history -r-3:current", "history --json"],
     ),
     Command(
         command.show,
