@@ -135,7 +135,7 @@ def test_help_at_each_level(render: Render) -> None:
     without_example = project.run("python", "-c", WITHOUT_EXAMPLE).stdout
     assert without_example == "[]\n"
     assert project.run(name, "--version").stdout == "0.1.0\n"
-    for arguments in ([], ["db"], ["sevre"]):
+    for arguments in ([], ["db"], ["sevre"], ["db", "show", ""], ["db", "merge", "head", ""]):
         done = project.run(name, *arguments, check=False)
         assert done.returncode == 2
         assert done.stderr.startswith("usage: ")
