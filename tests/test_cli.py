@@ -204,7 +204,7 @@ def test_nothing_to_do_is_quickly_seen(render: Render, database_url: str) -> Non
     assert done.stdout == "[]\n[]\n"
 
 
-def test_a_migration_that_cannot_be_read_is_one_sentence(render: Render) -> None:
+def test_a_file_that_cannot_be_read_or_written_is_one_sentence(render: Render) -> None:
     project = render().install()
     (project.package / "migrations" / "versions" / "broken.py").write_text("<<<<<<< HEAD\n")
     done = project.run(project.console_script, "serve", check=False)
@@ -212,3 +212,18 @@ def test_a_migration_that_cannot_be_read_is_one_sentence(render: Render) -> None
     assert done.stderr.startswith("FAILED: A migration cannot be read: ")
     assert "broken.py, line 1: " in done.stderr
     assert done.stderr.count("\n") == 1
+
+    (project.package / "migrations" / "versions" / "broken.py").write_text("HELP = 1\n")
+    done = project.run(project.console_script, "db", "check", check=False)
+    assert done.returncode == 2
+    assert re.match(r"FAILED: broken\.py in .*/versions is no migration", done.stderr)
+    assert done.stderr.count("\n") == 1
+
+    (project.package / "migrations" / "versions" / "broken.py").unlink()
+    head = project.package / "migrations" / "head.txt"
+    head.unlink()
+    head.mkdir()
+    command = [project.console_script, "db", "revision", "-m", "fill names"]
+    done = project.run(*command, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"FAILED: {head} cannot be read or written: Is a directory.\n"

@@ -380,6 +380,12 @@ class DatabaseCommands(CommandLine):
                 print(f"FAILED: {error}", file=sys.stderr)
                 raise SystemExit(2) from None
             raise SystemExit(f"FAILED: {error}") from None
+        except OSError as error:
+            if wants_traceback or not Path(str(error.filename)).is_relative_to(LOCATION):
+                raise
+            said = f"FAILED: {error.filename} cannot be read or written: {error.strerror}."
+            print(said, file=sys.stderr)
+            raise SystemExit(2 if finds else 1) from None
         except SystemExit as refusal:  # Of the settings, in a sentence.
             if finds and isinstance(refusal.code, str):
                 print(refusal.code, file=sys.stderr)

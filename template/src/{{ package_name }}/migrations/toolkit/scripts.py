@@ -1,5 +1,6 @@
 """The files of the migrations, which must make one history before anything can be done."""
 
+import re
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,9 @@ from alembic.util import CommandError, to_tuple
 
 from ... import DISTRIBUTION
 from .refusal import RefusedError
+
+#: What Alembic says of a file in the folder of the migrations.
+NAMELESS = re.compile(r"Could not determine revision id from filename (.+?)\. Be sure")
 
 
 class History(RevisionMap):
@@ -45,8 +49,13 @@ def check_scripts(script: ScriptDirectory) -> ScriptDirectory:
         return script
     try:
         found = list(script._load_revisions())
-    except CommandError:
-        raise  # Alembic's own sentence.
+    except CommandError as error:
+        if not (nameless := NAMELESS.match(str(error))):
+            raise  # Alembic's own sentence.
+        raise CommandError(
+            f"{nameless[1]} in {script.versions} is no migration: it has no `revision`. Put it"
+            " elsewhere, or give it one."
+        ) from None
     except Exception as error:  # noqa: BLE001
         raise CommandError(_unreadable(error, script)) from None
     if problem := next(_problems(found), None):
