@@ -139,6 +139,10 @@ def test_help_at_each_level(render: Render) -> None:
         done = project.run(name, *arguments, check=False)
         assert done.returncode == 2
         assert done.stderr.startswith("usage: ")
+    # Who reads may have enough.
+    read = f"{name} db heads --verbose | true; exit ${{PIPESTATUS[0]}}"
+    done = project.run("bash", "-c", read, check=False)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_any_password(render: Render, database: str, database_url: str) -> None:

@@ -1,5 +1,6 @@
 """`db`: Alembic's commands under their own names, in a checkout and from an installed wheel."""
 
+import os
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
@@ -230,8 +231,8 @@ COMMANDS = [
 CHANGE_DATABASE = {command.upgrade, command.downgrade, command.stamp, rebase}
 #: Exit code 1 is for what they find, 2 for not being able to look.
 FIND = {"check", "status", "plan", "lint", "rebase", "merge", "squash", "reset"}
-#: As shells say it of Ctrl-C.
-INTERRUPTED = 130
+#: As shells say it of Ctrl-C, and of who writes to somebody that has gone.
+INTERRUPTED, ENOUGH = 130, 141
 WRITE_FILES = {adopt, command.revision, merge, command.edit, rebase, squash}
 #: Those of Alembic's that read the migrations' files without env.py.
 READ_FILES = {command.show, command.heads, command.branches, command.edit}
@@ -353,7 +354,12 @@ class DatabaseCommands(CommandLine):
         given = (to_tuple(getattr(options, name, None), default=()) for name in options.cmd[1])
         if any("" in values for values in given):
             self.parser.error("an argument is empty")
-        self.run_cmd(alembic_config(cmd_opts=options, stdout=sys.stdout), options)
+        try:
+            self.run_cmd(alembic_config(cmd_opts=options, stdout=sys.stdout), options)
+            sys.stdout.flush()
+        except BrokenPipeError:  # Who reads has enough, as `head`; the rest goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(ENOUGH) from None
 
     def _overview(self) -> str:
         lines = ["Migrate the database: Alembic's commands, for this service."]
