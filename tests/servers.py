@@ -209,6 +209,7 @@ def _postgresql(folder: str, port: int, user: str | None) -> Service:
         "listen_addresses=127.0.0.1",
         "unix_socket_directories=",
         "max_connections=200",
+        "max_prepared_transactions=2",
     ]
     flags = [word for option in options for word in ("-c", option)]
     command = [str(Path(initdb).with_name("postgres")), "-D", data, "-p", str(port), *flags]

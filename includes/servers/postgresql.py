@@ -62,12 +62,16 @@ MIGRATES = """
         OR starts_with(query, %(comment)s) AND state = 'active'
     )
 """
-BLOCKS_MIGRATION = """
-    pid IN (
-        SELECT unnest(pg_blocking_pids(pid)) FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'
-        AND (application_name = %(name)s OR starts_with(query, %(comment)s))
-    )
+WAITING_MIGRATION = """
+    FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+    AND (application_name = %(name)s OR starts_with(query, %(comment)s))
+"""
+BLOCKS_MIGRATION = f"pid IN (SELECT unnest(pg_blocking_pids(pid)) {WAITING_MIGRATION})"
+# These have no session any more; which of them holds the lock is not said.
+PREPARED = f"""
+    SELECT gid, owner, date_trunc('second', prepared AT TIME ZONE 'UTC') AS since
+    FROM pg_prepared_xacts WHERE database = current_database()
+    AND EXISTS (SELECT {WAITING_MIGRATION} AND 0 = ANY(pg_blocking_pids(pid))) ORDER BY prepared
 """
 HAS_TURN = """
     pid IN (
@@ -223,7 +227,15 @@ def is_lock_conflict(error: DBAPIError) -> bool:
 def blockers(connection: Connection) -> list[str]:
     """Ask on another connection, while the migration waits."""
     rows = _sessions(connection, BLOCKS_MIGRATION)
-    return [_describe(row) if row.is_hidden else f"{_describe(row)}: {row.query}" for row in rows]
+    prepared = connection.exec_driver_sql(PREPARED, {"name": NAME, "comment": COMMENT})
+    return [
+        *(_describe(row) if row.is_hidden else f"{_describe(row)}: {row.query}" for row in rows),
+        *(
+            f"the prepared transaction {row.gid} (of {row.owner}, since {row.since} UTC), to be ended"
+            " by COMMIT PREPARED or ROLLBACK PREPARED"
+            for row in prepared
+        ),
+    ]
 
 
 def unfinished(connection: Connection) -> str | None:
