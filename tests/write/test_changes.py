@@ -43,6 +43,7 @@ LIMITED = (
 )
 BY_EXPRESSION = "sa.Column('{0}', sa.Integer), sa.Index('ix_negative', sa.text('(-{0})'))"
 SORTED = "sa.Column('age', sa.Integer), sa.Index('ix_age', sa.text('age DESC'), 'id')"
+LARGE = "sa.Column('size', sa.BigInteger, index=True)"
 ALONE = "sa.dialects.postgresql.ExcludeConstraint(('during', '&&'), name='alone')"
 COLONS = (
     "sa.Column('kind', sa.String(9)), sa.CheckConstraint(r\"kind <> '\\:x-done'\", name='kind'),"
@@ -89,6 +90,11 @@ CHANGES = [
         "drop a reference",
         {"users": f"{KEY}, {OF_TEAM.format('')}", **TEAMS},
         {"users": f"{KEY}, sa.Column('team_id', sa.Integer)", **TEAMS},
+    ),
+    Change(
+        "refer by what is there",
+        {"users": f"{KEY}, sa.Column('team_id', sa.Integer)", **TEAMS},
+        {"users": f"{KEY}, {OF_TEAM.format('')}", **TEAMS},
     ),
     Change(
         "drop who refers by an index",

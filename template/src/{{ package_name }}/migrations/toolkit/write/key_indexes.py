@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from alembic.operations.ops import (
+    CreateForeignKeyOp,
     CreateIndexOp,
     DropConstraintOp,
     DropIndexOp,
@@ -18,6 +19,7 @@ from alembic.operations.ops import (
 from sqlalchemy import ForeignKeyConstraint
 
 from ..schema.snapshot import Facts, Thing
+from .parts import Part
 
 
 def drop_with_references(operations: UpgradeOps, found: Facts, wanted: Facts) -> None:
@@ -29,6 +31,20 @@ def drop_with_references(operations: UpgradeOps, found: Facts, wanted: Facts) ->
                 for change in each.ops
                 for part in (change, *_left_behind(change, found, wanted))
             ]
+
+
+def drop_on_way_back(operations: UpgradeOps, found: Facts, wanted: Facts) -> Part:
+    """The server makes one for a foreign key that is added to columns that are there."""
+    part = Part()
+    for each in operations.ops:
+        for change in each.ops if isinstance(each, ModifyTableOps) else ():
+            if isinstance(change, CreateForeignKeyOp):
+                name, table = str(change.constraint_name), change.source_table
+                index = Thing(table, "index", name)
+                columns = [Thing(table, "column", column) for column in change.local_cols]
+                if index in wanted.keys() - found.keys() and found.keys() >= set(columns):
+                    part.down.append(ModifyTableOps(table, [DropIndexOp(name, table)]))
+    return part
 
 
 def _left_behind(change: MigrateOperation, found: Facts, wanted: Facts) -> Iterator[DropIndexOp]:
