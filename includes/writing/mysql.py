@@ -48,6 +48,7 @@ def around(
     named = names.changed(operations, context.dialect, found, wanted, RENAME)
     put_references_first(operations)
     key_indexes.drop_with_references(operations, found, wanted)
+    implicit_defaults.leave_computed_alone(operations)
     made = key_indexes.drop_on_way_back(operations, found, wanted)
     return [made, named, *names.given_up(completion, found, wanted)], []
 

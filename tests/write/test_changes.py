@@ -92,6 +92,11 @@ CHANGES = [
         {"users": f"{KEY}, sa.Column('team_id', sa.Integer)", **TEAMS},
     ),
     Change(
+        "comment on what is computed",
+        {"users": f"{KEY}, sa.Column('price', sa.Integer), {COMPUTED}"},
+        {"users": f"{KEY}, sa.Column('price', sa.Integer), {COMPUTED[:-1]}, comment='a pair')"},
+    ),
+    Change(
         "refer by what is there",
         {"users": f"{KEY}, sa.Column('team_id', sa.Integer)", **TEAMS},
         {"users": f"{KEY}, {OF_TEAM.format('')}", **TEAMS},

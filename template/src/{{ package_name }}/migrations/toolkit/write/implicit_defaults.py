@@ -9,8 +9,9 @@ from alembic.operations.ops import (
     CreateTableOp,
     MigrateOperation,
     ModifyTableOps,
+    UpgradeOps,
 )
-from sqlalchemy import Column, DefaultClause, text
+from sqlalchemy import Column, Computed, DefaultClause, text
 
 from ..schema.snapshot import Facts, Thing
 from .parts import Part, changes_of_columns
@@ -36,6 +37,19 @@ def _takes_default(change: AlterColumnOp) -> bool:
     nullable = change.modify_nullable
     is_nullable = change.existing_nullable if nullable is None else nullable
     return change.modify_server_default is None and bool(is_nullable)
+
+
+def leave_computed_alone(operations: UpgradeOps) -> None:
+    """Alembic 1.20.1 cannot alter a computed column there: it is made anew, by `Completion`."""
+    for each in operations.ops:
+        if isinstance(each, ModifyTableOps):
+            each.ops = [change for change in each.ops if not _alters_computed(change)]
+
+
+def _alters_computed(change: MigrateOperation) -> bool:
+    return isinstance(change, AlterColumnOp) and isinstance(
+        change.existing_server_default, Computed
+    )
 
 
 def leave_computed_open(operations: Sequence[MigrateOperation]) -> None:
