@@ -53,6 +53,8 @@ LINE = re.compile(
 # Widths are for showing only, and some versions leave them out.
 WIDTH = re.compile(r"\b((?:tiny|small|medium|big)?int)\(\d+\)(?!.*\bzerofill\b)")
 CHARACTERS = re.compile(r" CHARACTER SET \w+| COLLATE \w+")
+# As MySQL tells -5, until the table is altered.
+NEGATIVE = re.compile(r"-\(([\d.]+)\)")
 USUAL = re.compile(
     r" (AUTO_INCREMENT=\d+|DEFAULT CHARSET=\w+|COLLATE=\w+|ENGINE=InnoDB|USING BTREE"
     r"|ON (DELETE|UPDATE) (RESTRICT|NO ACTION))\b"
@@ -96,7 +98,7 @@ def _table(
             text = CHARACTERS.sub("", WIDTH.sub(r"\1", text))
             text = text.replace("DEFAULT (now())", "DEFAULT CURRENT_TIMESTAMP")
             text += _collation(collations.get((table, name)) or own, own)
-        yield kind, name, table, USUAL.sub("", text)
+        yield kind, name, table, NEGATIVE.sub(r"-\1", USUAL.sub("", text))
 
 
 def _collation(found: str | None, usual: str | None) -> str:

@@ -97,6 +97,11 @@ CHANGES = [
         {"users": f"{KEY}, sa.Column('price', sa.Integer), {COMPUTED[:-1]}, comment='a pair')"},
     ),
     Change(
+        "limit below zero",
+        {"users": f"{KEY}, {LARGE}"},
+        {"users": f"{KEY}, {LARGE}, sa.CheckConstraint('size > -5', name='size')"},
+    ),
+    Change(
         "refer by what is there",
         {"users": f"{KEY}, sa.Column('team_id', sa.Integer)", **TEAMS},
         {"users": f"{KEY}, {OF_TEAM.format('')}", **TEAMS},
