@@ -22,8 +22,9 @@ def schemas_of_models(_: Sequence[MetaData]) -> list[str]:
 
 def is_unseen(thing: Thing, _: Connection, found: Facts, wanted: Facts) -> bool:
     """Whether Alembic does not drop it: it does not see of an expression that it is another one."""
+    computes = re.compile(dependents.COMPUTES["index"])
     is_index = thing.kind == "index" and thing in wanted
-    return is_index and bool(re.search(dependents.COMPUTES["index"], found[thing]))
+    return is_index and all(computes.search(each[thing]) for each in (found, wanted))
 
 
 def put_aside(
@@ -47,8 +48,8 @@ def around(
     """What comes before the operations, which are changed, and after them."""
     named = names.changed(operations, context.dialect, found, wanted, RENAME)
     put_references_first(operations)
-    key_indexes.drop_with_references(operations, found, wanted)
     implicit_defaults.leave_computed_alone(operations)
+    key_indexes.drop_with_references(operations, found, wanted)
     made = key_indexes.drop_on_way_back(operations, found, wanted)
     return [made, named, *names.given_up(completion, found, wanted)], []
 

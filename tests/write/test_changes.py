@@ -145,6 +145,12 @@ CHANGES = [
         databases=("sqlite", "postgresql", "mysql"),
     ),
     Change(
+        "find by no expression",
+        {"users": f"{KEY}, {BY_EXPRESSION.format('size')}"},
+        {"users": f"{KEY}, sa.Column('size', sa.Integer), sa.Index('ix_negative', 'size')"},
+        databases=("sqlite", "postgresql", "mysql"),
+    ),
+    Change(
         "find nothing by an expression",
         {"users": f"{KEY}, {BY_EXPRESSION.format('size')}"},
         {"users": f"{KEY}, sa.Column('size', sa.Integer)"},
