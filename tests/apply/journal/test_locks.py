@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import NullPool, create_engine
+from sqlalchemy.engine import make_url
 
 from ...servers import driver_url
 from .forks import IDLE
@@ -77,6 +78,9 @@ def test_who_is_in_the_way_is_named(
             assert f"because of {'probably ' * guessed}session {session} (" in refusal
             if database == "mysql":
                 assert f": {lock}" in refusal
+        with _prepared(case):
+            refusal = case.refused(**IMPATIENT)
+            assert "because of probably a prepared transaction, since 2" in refusal
         case.complete()
         assert case.query("SELECT v FROM t WHERE id = 2") == [(2 if migration == A else 20,)]
 
@@ -117,6 +121,21 @@ def _session(case: Case, statement: str) -> Iterator[int]:
         connection.exec_driver_sql(statement).close()
         yield number
         connection.invalidate()
+
+
+@contextmanager
+def _prepared(case: Case) -> Iterator[None]:
+    """A transaction that outlives its session."""
+    engine = create_engine(driver_url(case.url), poolclass=NullPool)
+    name = f"'{make_url(case.url).database}'"
+    with engine.connect() as connection:
+        for statement in ("XA START {}", "UPDATE t SET v = 5", "XA END {}", "XA PREPARE {}"):
+            connection.exec_driver_sql(statement.format(name))
+        connection.invalidate()
+    try:
+        yield
+    finally:
+        case.execute(f"XA ROLLBACK {name}")
 
 
 def _fill(case: Case) -> None:

@@ -59,6 +59,14 @@ _OLDER_TRANSACTIONS = """
     WHERE id <> {id} AND CONVERT_TZ(trx_started, 'SYSTEM', '+00:00')
         <= UTC_TIMESTAMP() - INTERVAL {time} SECOND
 """
+# These belong to no session, and which locks they hold is not told.
+_PREPARED = """
+    SELECT DATE_FORMAT(CONVERT_TZ(trx_started, 'SYSTEM', '+00:00'), '%%Y-%%m-%%d %%H:%%i:%%s')
+    FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = 0 AND ({waits} OR EXISTS (
+        SELECT 1 FROM information_schema.innodb_trx
+        WHERE trx_mysql_thread_id = {id} AND trx_state = 'LOCK WAIT'
+    ))
+"""
 
 
 class Session(NamedTuple):
@@ -100,6 +108,13 @@ def blocking(connection: Connection, session: Session) -> list[str]:
         with suppress(DBAPIError):
             if found := _in_full(connection, query.format(id=session.id)):
                 return [str(other) for other in found]
+    with suppress(DBAPIError):
+        query = _PREPARED.format(id=session.id, waits=session.waits_for_definition)
+        if begun := connection.exec_driver_sql(query).scalars().all():
+            how = "see XA RECOVER, and end it by XA COMMIT or XA ROLLBACK"
+            return [
+                f"probably a prepared transaction, since {since} UTC ({how})" for since in begun
+            ]
     if not session.waits_for_definition:
         return []
     with suppress(DBAPIError):
