@@ -304,7 +304,7 @@ def _refuse_another(begun: tuple[str, str] | None, step: MigrationInfo) -> None:
         target = revision if direction == "upgrade" else f"{revision}-1"
         raise CommandError(
             f"The {direction} of {revision} was interrupted: complete it first, with"
-            f" `{direction} {target}`."
+            f" `{DISTRIBUTION} db {direction} {target}`."
         )
 
 

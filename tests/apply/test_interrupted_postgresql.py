@@ -293,7 +293,10 @@ def test_what_was_begun_is_completed_first(chain: Lab) -> None:
         assert target.alembic("upgrade", "head").code != 0
         refused = target.alembic("downgrade", "base")
         assert refused.code != 0
-        assert "The upgrade of r2 was interrupted: complete it first" in refused.output
+        said = (
+            "The upgrade of r2 was interrupted: complete it first, with `my-service db upgrade r2`."
+        )
+        assert said in refused.output
         assert target.alembic("stamp", "r2").code == 0
         assert "alembic_unfinished" not in target.tables()
         target.upgrade("r3")
