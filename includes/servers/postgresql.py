@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, event
 from sqlalchemy.exc import DBAPIError
 
 from .... import DISTRIBUTION
-from ..connection import connected
+from ..connection import connect
 from . import concurrently
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def turn(connection: Connection, *, wait: float, script: str | None) -> Iterator
         f"{'SET LOCAL transaction_timeout = 0;' if newer else ''}"
         "SET LOCAL idle_in_transaction_session_timeout = 0"
     )
-    with connected(connection.engine) as migrating:
+    with connect(connection.engine) as migrating:
         # A process that was killed has lost its lock, and may have left a statement behind.
         _wait(lambda: _other_migration(migrating), deadline)
         migrating.info["wait"] = wait

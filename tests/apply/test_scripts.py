@@ -2,6 +2,7 @@
 
 import sqlite3
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pymysql
@@ -74,7 +75,11 @@ def _write(target: Target, *arguments: str) -> Ended:
 def _run(target: Target, script: str) -> None:
     """As it is, by a client that is set to another encoding, or keeps foreign keys."""
     url = make_url(target.url)
-    server = {"host": url.host, "user": url.username, "password": url.password or ""}
+    server: dict[str, Any] = {
+        "host": url.host,
+        "user": url.username,
+        "password": url.password or "",
+    }
     if target.lab.database == "sqlite":
         with sqlite3.connect(str(url.database)) as file:
             file.execute("PRAGMA foreign_keys = ON")

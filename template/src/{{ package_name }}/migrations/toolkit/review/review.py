@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from .... import driver
 from ..config import alembic_config
-from ..connection import LENGTH, connected
+from ..connection import LENGTH, connect
 from ..scripts import read_scripts
 from ..throwaway import database_alike, explained, run_step
 from . import server
@@ -78,7 +78,7 @@ def review(
     new = [script for script in oldest_first if script.revision in chosen]
     with (
         database_alike(config) as url,
-        connected(driver.create_migration_engine(url)) as connection,
+        connect(driver.create_migration_engine(url)) as connection,
     ):
         elsewhere = alembic_config(connection.engine.url)
         elsewhere.attributes["connection"] = connection

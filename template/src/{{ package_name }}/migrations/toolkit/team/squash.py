@@ -25,7 +25,7 @@ from sqlalchemy import URL, Connection
 
 from .... import DISTRIBUTION, driver
 from ..config import alembic_config
-from ..connection import connected, look
+from ..connection import connect, look
 from ..git import Git
 from ..history import digest
 from ..refusal import RefusedError
@@ -202,7 +202,7 @@ def _write_and_try(
 def _run(elsewhere: URL, script: ScriptDirectory, old: Old) -> list[Call]:
     """All of them, and what they have called."""
     found: list[Call] = []
-    with connected(driver.create_migration_engine(elsewhere)) as connection:
+    with connect(driver.create_migration_engine(elsewhere)) as connection:
         config = alembic_config(elsewhere)
         config.attributes["connection"] = connection
         full: list[str] = []
