@@ -352,7 +352,8 @@ class DatabaseCommands(CommandLine):
         self.parser.description = self._overview()
         options = self.parser.parse_args(argv)
         given = (to_tuple(getattr(options, name, None), default=()) for name in options.cmd[1])
-        if any("" in values for values in given):
+        # The others say where the database is.
+        if options.cmd[0] not in CHANGE_DATABASE and any("" in values for values in given):
             self.parser.error("an argument is empty")
         try:
             self.run_cmd(alembic_config(cmd_opts=options, stdout=sys.stdout), options)
