@@ -164,153 +164,20 @@ def test_a_file_that_cannot_be_opened(lab: Lab) -> None:
     assert failure(ended).startswith("SQLite cannot open /nowhere/app.db")
 
 
-FILL = """
-op.bulk_insert(
-    sa.table("people", sa.column("id"), sa.column("name")),
-    [{"id": 1, "name": "Rumpelstiltskin"}],
-)
-"""
-FAIL = """
-op.add_column("people", sa.Column("age", sa.Integer))
-op.execute("UPDATE people SET age = 40")
-op.get_bind().execute(
-    sa.text("INSERT INTO people (id, name) VALUES (1,\\n :name)"), {"name": "Rapunzel"}
-)
-"""
-MEND = FAIL.partition("op.get_bind")[0]
-
-
-def test_a_failed_upgrade(lab: Lab) -> None:
-    lab.write("r1", CREATE)
-    lab.write("r2", FILL)
-    lab.write("r3", FAIL)
-    with lab.fresh() as target:
-        ended = target.alembic("upgrade", "head")
-        said = failure(ended)
-        assert said.startswith(
-            "The upgrade of r3 (src/my_service/migrations/versions/r3.py) failed at"
-            " `INSERT INTO people (id, name) VALUES (1, "
-        )
-        assert re.search(r"unique|duplicate", said, re.IGNORECASE)
-        assert "Rapunzel" not in ended.output
-        assert said.endswith("Correct the cause, then run `alembic upgrade head` again.")
-        if lab.database in {"mariadb", "mysql"}:
-            assert "up to and with `ALTER TABLE people ADD COLUMN age INTEGER` stays" in said
-            assert "The database is at r2." in said
-        elif lab.database == "postgresql":
-            assert "Nothing of it stays. The database is at r2." in said
-        else:
-            assert "Nothing stays of what this command did. The database is at base." in said
-        said = said.replace("`alembic", "`my-service db")
-        assert failure(target.db("upgrade")) == said
-        everything = target.db("--raiseerr", "upgrade")
-        assert "Traceback" in everything.output
-        assert "[SQL: INSERT INTO people" in everything.output
-        assert "Rapunzel" not in everything.output
-        lab.write("r3", MEND)
-        target.upgrade()
-        assert target.query("SELECT age FROM people") == [(40,)]
-
-
-def test_the_next_command_says_all_that_was_said(lab: Lab) -> None:
-    lab.write("r1", FAIL)
-    with lab.fresh() as target:
-        given = ["-x", "other-tables=ignore", "upgrade", "r1", "--wait", "5", "--lock-wait", "2.5"]
-        said = failure(target.db(*given))
-        assert said.endswith(f"then run `my-service db {' '.join(given)}` again.")
-        given = ["-x", "other-tables=ignore", "-x", "lock-wait=2.5", "upgrade", "r1"]
-        said = failure(target.alembic(*given))
-        assert said.endswith(f"then run `alembic {' '.join(given)}` again.")
-
-
-def test_a_failed_downgrade(lab: Lab) -> None:
-    lab.write("r1", CREATE, 'op.drop_table("people")\nop.drop_table("nowhere")')
-    with lab.fresh() as target:
-        target.upgrade()
-        said = failure(target.alembic("downgrade", "base"))
-        assert said.startswith("The downgrade of r1 (src/")
-        assert "failed at `DROP TABLE nowhere`: " in said
-        assert "The database is at r1." in said
-        assert said.endswith("run `alembic downgrade base` again.")
-
-
-def test_an_error_of_python_keeps_its_traceback(lab: Lab) -> None:
-    lab.write("r1", f"{CREATE}\nnames = {{}}\nnames['Ada']")
-    with lab.fresh() as target:
-        for ended in (target.alembic("upgrade", "head"), target.db("upgrade")):
-            assert ended.code != 0
-            assert "in upgrade\n    names['Ada']" in ended.output
-            lines = ended.output.rstrip().splitlines()
-            assert lines[-2] == "KeyError: 'Ada'"
-            assert lines[-1].startswith("The upgrade of r1 (src/")
-            assert "The database is at base." in lines[-1]
-
-
-SENTENCES = {
-    """
-with op.batch_alter_table("people") as batch:
-    batch.drop_column("nope")
-""": " failed in line 12: 'nope' is not there. ",
-    """
-with op.batch_alter_table("nope", recreate="always") as batch:
-    batch.drop_column("name")
-""": " failed in line 12: nope is not there. ",
-    """
-with op.batch_alter_table("people", recreate="always") as batch:
-    batch.drop_constraint("nope")
-""": " failed in line 12: No such constraint: 'nope'. ",
-    'op.execute(sa.text("UPDATE people SET name = :n"))': (
-        " failed at `UPDATE people SET name = ?`: A value is required for bind parameter 'n'"
-    ),
-}
-
-
-@pytest.mark.parametrize("upgrade", SENTENCES)
-@ON_SQLITE
-def test_what_is_found_before_the_database_is_asked(lab: Lab, upgrade: str) -> None:
-    lab.write("r1", CREATE)
-    lab.write("r2", upgrade)
-    with lab.fresh() as target:
-        said = failure(target.alembic("upgrade", "head"))
-        assert said.startswith(
-            f"The upgrade of r2 (src/my_service/migrations/versions/r2.py){SENTENCES[upgrade]}"
-        )
-        assert "The database is at base." in said
-
-
-@ON_POSTGRESQL
-def test_a_commit_that_fails(lab: Lab) -> None:
-    """The revision is named whose commit it is, and not the one after."""
-    lab.write(
-        "r1",
-        f"""{CREATE}
-op.execute("CREATE TABLE pets (owner INT REFERENCES people DEFERRABLE INITIALLY DEFERRED)")
-""",
-    )
-    lab.write("r2", 'op.execute("INSERT INTO pets VALUES (7)")')
-    lab.write("r3", "pass")
-    with lab.fresh() as target:
-        said = failure(target.alembic("upgrade", "head"))
-        assert said.startswith("The upgrade of r2 (src/")
-        assert "pets_owner_fkey" in said
-        assert "Nothing of it stays. The database is at r1." in said
-
-
-@ON_POSTGRESQL
-def test_what_is_outside_a_transaction_stays(lab: Lab) -> None:
-    lab.write("r1", CREATE)
-    lab.write(
-        "r2",
-        """
-        with op.get_context().autocommit_block():
-            op.create_index("ix", "people", ["name"], postgresql_concurrently=True)
-        op.execute("UPDATE nowhere SET x = 1")
-        """,
-    )
-    with lab.fresh() as target:
-        said = failure(target.alembic("upgrade", "head"))
-        assert "What it did outside a transaction stays" in said
-        assert "The database is at r1." in said
+@ON_SERVERS
+def test_the_server_goes(lab: Lab) -> None:
+    kill = {
+        "postgresql": "SELECT pg_terminate_backend(pg_backend_pid())",
+        "mariadb": "KILL CONNECTION_ID()",
+        "mysql": "KILL CONNECTION_ID()",
+    }[lab.database]
+    for block in ("if True", "with op.get_context().autocommit_block()"):
+        lab.write("r1", f'{block}:\n    op.execute("{kill}")\n{CREATE}')
+        with lab.fresh() as target:
+            said = failure(target.alembic("upgrade", "head"))
+            assert said.startswith("The upgrade of r1 (src/")
+            assert f"failed at `{kill}`" in said or "failed: the connection is lost" in said
+            assert "The database is at base. When the database answers again, run" in said
 
 
 END_OTHERS = """
@@ -329,22 +196,6 @@ op.drop_table("people")
 
 
 @ON_SERVERS
-def test_the_server_goes(lab: Lab) -> None:
-    kill = {
-        "postgresql": "SELECT pg_terminate_backend(pg_backend_pid())",
-        "mariadb": "KILL CONNECTION_ID()",
-        "mysql": "KILL CONNECTION_ID()",
-    }[lab.database]
-    for block in ("if True", "with op.get_context().autocommit_block()"):
-        lab.write("r1", f'{block}:\n    op.execute("{kill}")\n{CREATE}')
-        with lab.fresh() as target:
-            said = failure(target.alembic("upgrade", "head"))
-            assert said.startswith("The upgrade of r1 (src/")
-            assert f"failed at `{kill}`" in said or "failed: the connection is lost" in said
-            assert "The database is at base. When the database answers again, run" in said
-
-
-@ON_SERVERS
 def test_the_server_goes_while_somebody_looks(lab: Lab) -> None:
     """A downgrade is called to find out what it would lose."""
     lab.write("r1", CREATE, f"from my_service import config, driver\n{END_OTHERS}")
@@ -354,106 +205,6 @@ def test_the_server_goes_while_somebody_looks(lab: Lab) -> None:
         assert said.startswith("The connection to the database is lost: ")
         assert said.endswith("Run the command again when the database answers.")
         assert target.revision == "r1"
-
-
-@pytest.mark.parametrize("arguments", [["upgrade", ""], ["downgrade", "-1"]])
-def test_there_is_no_way(lab: Lab, arguments: list[str]) -> None:
-    """A variable of the deployment was empty; somebody has deleted the function."""
-    lab.write("r1", CREATE)
-    path = lab.project.package / "migrations" / "versions" / "r1.py"
-    path.write_text(path.read_text().replace("def downgrade", "def no_downgrade"))
-    with lab.fresh() as target:
-        target.upgrade()
-        said = failure(target.db(*arguments))
-        assert said.startswith("There is no way from r1 to ")
-        assert "db history" in said
-
-
-NOWHERE = {
-    ("upgrade", "zzz"): "Can't locate revision identified by 'zzz'",
-    ("upgrade", "+5"): "Relative revision +5 didn't produce 5 migrations",
-    ("stamp", "zzz"): "Can't locate revision identified by 'zzz'",
-    ("upgrade", ""): "There is no way from r1 to ''",
-}
-
-
-@ON_SQLITE
-def test_a_target_that_is_nowhere(lab: Lab) -> None:
-    lab.write("r1", CREATE)
-    with lab.fresh() as target:
-        target.upgrade()
-        for arguments, what in NOWHERE.items():
-            said = failure(target.db(*arguments))
-            assert said == (
-                f"{what}. Nothing was done: the database is at r1, and `my-service db history`"
-                " lists the migrations."
-            )
-        said = failure(target.db("upgrade", "base:r1"))
-        assert said.startswith("base:r1 is a range, which only --sql takes.")
-
-
-def _follow(lab: Lab, revision: str, before: object) -> None:
-    lab.write(revision, "pass")
-    path = lab.project.package / "migrations" / "versions" / f"{revision}.py"
-    path.write_text(f"{path.read_text()}\ndown_revision = {before!r}\n")
-
-
-@ON_SQLITE
-def test_a_step_may_be_more_than_one(lab: Lab) -> None:
-    for revision, before in {"a": None, "l": "a", "r": "a"}.items():
-        _follow(lab, revision, before)
-    with lab.fresh() as target:
-        target.upgrade("a")
-        said = failure(target.db("upgrade", "+1"))
-        assert said == (
-            "+1 may mean more than one way from a, where the database is: l or r. Nothing was done:"
-            " say which, as in `my-service db upgrade l`."
-        )
-        target.upgrade("l")
-        said = failure(target.db("downgrade", "r@-1"))
-        assert said.startswith("There is no way from l to 'r@-1'. Nothing was done: ")
-        target.upgrade("heads")
-        for command, step in (("upgrade", "+1"), ("downgrade", "-1")):
-            ended = target.db(command, step)
-            assert failure(ended) == (
-                f"{step} may mean more than one way from l, r, where the database is: l@{step} or"
-                f" r@{step}. Nothing was done: say which, as in `my-service db {command} l@{step}`."
-            )
-            assert "UserWarning" not in ended.output
-        assert target.db("downgrade", "l@-1").code == 0
-        assert target.revision == "r"
-        _follow(lab, "z", ("l", "r"))
-        target.upgrade()
-        said = failure(target.db("downgrade", "-1"))
-        assert said.startswith(
-            "-1 may mean more than one way from z, where the database is: l or r."
-        )
-        assert said.endswith("`my-service db downgrade l`.")
-        assert target.db("downgrade", "l").code == 0
-        assert target.query("SELECT count(*) FROM alembic_version") == [(2,)]
-
-
-@ON_SQLITE
-def test_an_argument_that_is_misspelled(lab: Lab) -> None:
-    lab.write("r1", CREATE)
-    with lab.fresh() as target:
-        for wrong, right in {
-            "lock_wait=3": "lock-wait=3",
-            "loose=people": "lose=people",
-            "other-table=ignore": "other-tables=ignore",
-            "norename": "no-rename",
-        }.items():
-            said = f"-x {wrong} is not known. Nothing was done: write `-x {right}`."
-            assert failure(target.alembic("-x", wrong, "upgrade", "head")) == said
-            assert failure(target.db("-x", wrong, "baseline")) == said
-        for wrong, right in {
-            "other-tables": "ignore",
-            "resume": "done or again or restart",
-        }.items():
-            said = failure(target.alembic("-x", f"{wrong}=foo", "upgrade", "head"))
-            assert said == f"-x {wrong}=foo: this is not {right}."
-        ended = target.alembic("-x", "tenant=name", "-x", "name=1", "upgrade", "head")
-        assert ended.code == 0, ended.output
 
 
 @ON_SERVERS

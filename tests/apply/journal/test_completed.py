@@ -1,26 +1,11 @@
 """MySQL and MariaDB: what the next run does with what an interrupted one has left."""
 
-from textwrap import indent
-
 import pytest
 
+from .changes import DIE, OF_MYISAM, TIMES_TEN, TWO_TABLES, A, B
 from .workshop import MARKS, TABLE, Workshop
 
 pytestmark = MARKS
-
-A = 'op.execute("ALTER TABLE t ADD COLUMN a INT")\n'
-B = 'op.execute("ALTER TABLE t ADD COLUMN b INT")\n'
-TIMES_TEN = 'op.execute("UPDATE t SET v = v * 10")\n'
-DIE = "die()\n"
-TWO_TABLES = """
-op.execute("CREATE TABLE t (id INT PRIMARY KEY, v INT NOT NULL) ENGINE=InnoDB")
-op.execute("CREATE TABLE u (id INT PRIMARY KEY, v INT NOT NULL) ENGINE=InnoDB")
-op.execute("INSERT INTO t VALUES (1, 1)")
-"""
-OF_MYISAM = """
-op.execute("CREATE TABLE t (id INT PRIMARY KEY, v INT NOT NULL) ENGINE=InnoDB")
-op.execute("CREATE TABLE m (id INT) ENGINE=MyISAM")
-"""
 
 
 def test_what_is_not_executed_yet_may_be_edited(workshop: Workshop) -> None:
@@ -151,36 +136,6 @@ def test_a_new_value_in_a_statement_that_is_done(workshop: Workshop) -> None:
         assert "Put it back as it was" in case.refused()  # In another file it may mean anything.
 
 
-def test_locked_tables_are_refused(workshop: Workshop) -> None:
-    with workshop.case('op.execute("LOCK TABLES t WRITE")') as case:
-        assert "locks out the journal" in case.refused()
-
-
-ROLLBACKS = {
-    "op.get_bind().rollback()": "rollback()",
-    'op.execute("ROLLBACK AND CHAIN")': "ROLLBACK AND CHAIN",
-    "session.rollback()": "rollback()",
-}
-
-
-@pytest.mark.parametrize("rest", ["", TIMES_TEN, A], ids=["ends", "writes", "defines"])
-def test_a_rollback_is_refused(workshop: Workshop, rest: str) -> None:
-    """It would take back what was written, and the migration would be recorded as applied."""
-    write = """
-from sqlalchemy.orm import Session
-session = Session(op.get_bind())
-session.execute(sa.text("UPDATE t SET v = v * 10"))
-"""
-    with workshop.case(write) as case:
-        for rollback, said in ROLLBACKS.items():
-            case.edit(f"{write}with suppress(Exception):\n    {rollback}\n{rest}")
-            assert f"The upgrade of r2 says {said}, by which rows" in case.refused()
-            assert case.query("SELECT * FROM t") == [(1, 1), (2, 2)]
-        case.edit(f"{write}session.commit()\nsession.close()\n{rest}")
-        case.complete()
-        assert case.query("SELECT v FROM t WHERE id = 1") == [(100 if rest == TIMES_TEN else 10,)]
-
-
 def test_a_temporary_table(workshop: Workshop) -> None:
     create = 'op.execute("CREATE TEMPORARY TABLE x AS SELECT * FROM t")\n'
     drop = 'op.execute("DROP TEMPORARY TABLE x")\n'
@@ -254,52 +209,6 @@ def test_they_are_swapped_by_a_user_who_is_not_told_which_is_which(workshop: Wor
         assert case.query("SELECT id FROM u") == [(1,)]
 
 
-def test_a_long_result(workshop: Workshop) -> None:
-    """Rows that the next run cannot read again."""
-    read = """
-read = sa.text("SELECT id, REPEAT('x', 900000) FROM t WHERE v < 10")
-ids = [id for id, _ in op.get_bind().execute(read)]
-"""
-    use = 'op.execute(f"UPDATE t SET v = v + 1 WHERE id IN ({ids[0]}, {ids[1]})")\n'
-    with workshop.case(read + TIMES_TEN + A + DIE + use) as case:
-        case.die()
-        case.complete()
-        assert case.query("SELECT v FROM t ORDER BY id") == [(11,), (21,)]
-    with workshop.case(read + A + DIE + B) as case:
-        case.die()
-        case.execute('UPDATE alembic_journal SET outcome = \'{"digest": "1f"}\' WHERE number = 1')
-        assert "the long result that it once gave is not known" in case.refused()
-
-
-COMMITS = [
-    A,
-    'op.execute("COMMIT")\n',
-    "with op.get_context().autocommit_block():\n    pass\n",
-]
-
-
-def test_a_result_that_the_journal_cannot_keep(workshop: Workshop, database: str) -> None:
-    """It is half as long as a packet may be, and cannot be compressed."""
-    count = {"mariadb": 80, "mysql": 160}[database]
-    read = f"""
-op.get_bind().execute(sa.text(
-    "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
-    " SELECT RANDOM_BYTES(1024) FROM n CROSS JOIN n AS m"
-)).all()
-"""
-    with workshop.case(TIMES_TEN + read + TIMES_TEN) as case:
-        for commit in COMMITS:
-            ignored = indent(commit, "    ")
-            case.edit(f"{TIMES_TEN}{read}with suppress(Exception):\n{ignored}{TIMES_TEN}")
-            refusal = case.refused()
-            assert "Statement 2 of the upgrade of r2 gives more rows than the journal" in refusal
-            assert case.query("SELECT v FROM t ORDER BY id") == [(1,), (2,)]
-            assert case.query("SELECT COUNT(*) FROM alembic_journal") == [(0,)]
-        case.edit(TIMES_TEN + read + TIMES_TEN)
-        case.complete()
-        assert case.query("SELECT v FROM t ORDER BY id") == [(100,), (200,)]
-
-
 def test_half_of_the_tables_are_dropped(workshop: Workshop) -> None:
     """As by MariaDB, which drops them one by one."""
     with workshop.case('op.execute("DROP TABLE t, u")\n', first=TWO_TABLES) as case:
@@ -324,68 +233,6 @@ op.execute("ANALYZE UPDATE t SET v = v + 1")
         assert case.query("SELECT v FROM t ORDER BY id") == [(111,), (211,)]
 
 
-def test_very_many_values(workshop: Workshop) -> None:
-    """Their fingerprints would not fit into a packet."""
-    insert = """
-rows = [{"id": number, "v": uuid.uuid4().int % 10**8} for number in range(10, 60_000)]
-op.bulk_insert(sa.table("t", sa.column("id"), sa.column("v")), rows)
-"""
-    with workshop.case(insert + A + DIE + B) as case:
-        case.die()
-        assert "Put it back as it was" in case.refused()
-    with workshop.case(insert.replace("uuid.uuid4().int", "number") + A + DIE + B) as case:
-        case.die()
-        case.complete()
-
-
-def test_a_refusal_cannot_be_ignored(workshop: Workshop) -> None:
-    ignored = (
-        "try:\n    op.get_bind().exec_driver_sql('UPDATE t SET v = 7')\nexcept Exception: pass\n"
-    )
-    with workshop.case(TIMES_TEN + A + DIE + B) as case:
-        case.die()
-        case.edit(ignored + A + B)
-        assert "Put it back as it was: UPDATE t SET v = v * 10" in case.refused()
-        assert case.query("SELECT v FROM t WHERE id = 1") == [(10,)]
-
-
-def test_rows_that_an_insert_gives(workshop: Workshop, database: str) -> None:
-    if database == "mysql":
-        pytest.skip("MySQL has no RETURNING")
-    insert = """
-key = sa.Column("id", sa.Integer, primary_key=True, autoincrement=False)
-t = sa.Table("t", sa.MetaData(), key, sa.Column("v", sa.Integer))
-rows = [{"id": 8, "v": 80}, {"id": 9, "v": 90}]
-bind = op.get_bind()
-"""
-    one = (
-        insert
-        + """
-v = bind.execute(t.insert().values(rows[0]).returning(t.c.v)).scalar_one()
-op.execute("UPDATE t SET v = 1 WHERE id = 8")
-die()
-op.execute(f"INSERT INTO t VALUES (7, {v})")
-"""
-    )
-    with workshop.case(one) as case:
-        case.die()
-        case.complete()
-        assert case.query("SELECT v FROM t WHERE id = 7") == [(80,)]
-    many = (
-        insert
-        + """
-bind.execute(t.insert().returning(t.c.v, sort_by_parameter_order=True), rows).all()
-op.execute("ALTER TABLE t ADD COLUMN a INT")
-die()
-"""
-    )
-    with workshop.case(many) as case:
-        case.complete()
-    with workshop.case(many) as case:
-        case.die()
-        assert "SQLAlchemy reads the rows that it gave in its own way" in case.refused()
-
-
 def test_what_a_savepoint_took_back_is_not_tried_again(workshop: Workshop) -> None:
     """It failed then, and would succeed now."""
     savepoint = """
@@ -397,25 +244,3 @@ op.execute("DELETE FROM t WHERE id = 1")
         case.die()
         case.complete()
         assert case.query("SELECT id, v FROM t") == [(2, 2)]
-
-
-def test_what_the_session_knew(workshop: Workshop) -> None:
-    """The next run has another session, and other rows to ask."""
-    ask = """
-op.execute("SET @total = (SELECT SUM(v) FROM t)")
-op.execute("UPDATE t SET v = LAST_INSERT_ID(v + 41) WHERE id = 1")
-"""
-    use = 'op.execute("INSERT INTO t (id, v) VALUES (8, @total), (9, LAST_INSERT_ID())")\n'
-    with workshop.case(ask + A + DIE + use) as case:
-        case.die()
-        case.complete()
-        assert case.query("SELECT v FROM t WHERE id > 2 ORDER BY id") == [(3,), (42,)]
-
-
-def test_what_the_session_knew_when_an_answer_was_lost(workshop: Workshop) -> None:
-    ask = 'op.execute("UPDATE t SET v = LAST_INSERT_ID(v + 41) WHERE id = 1")\n'
-    use = 'op.execute("INSERT INTO t (id, v) VALUES (9, LAST_INSERT_ID())")\n'
-    with workshop.case(ask + A + use) as case:
-        case.interrupt("ALTER TABLE t ADD COLUMN a")
-        case.complete()
-        assert case.query("SELECT v FROM t WHERE id = 9") == [(42,)]

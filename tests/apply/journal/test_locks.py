@@ -11,8 +11,8 @@ from sqlalchemy import NullPool, create_engine
 from sqlalchemy.engine import make_url
 
 from ...servers import driver_url
+from .changes import TIMES_TEN, TWO_TABLES, A, B
 from .forks import IDLE
-from .test_completed import TIMES_TEN, TWO_TABLES, A, B
 from .workshop import MARKS, Case, Workshop
 
 pytestmark = MARKS

@@ -14,10 +14,10 @@ from sqlalchemy.engine import make_url
 
 from ...private import PrivateServer, private_server
 from ...servers import free_port
+from .changes import B
 from .proxy import Proxy
 from .snapshots import difference, take_snapshot
 from .sweep import COMMANDS, QUIET
-from .test_completed import B
 from .workshop import Workshop
 
 pytestmark = [

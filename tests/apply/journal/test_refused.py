@@ -1,0 +1,49 @@
+"""MySQL and MariaDB: what a migration must not do, since the journal could not complete it."""
+
+import pytest
+
+from .changes import DIE, TIMES_TEN, A, B
+from .workshop import MARKS, Workshop
+
+pytestmark = MARKS
+
+
+def test_locked_tables_are_refused(workshop: Workshop) -> None:
+    with workshop.case('op.execute("LOCK TABLES t WRITE")') as case:
+        assert "locks out the journal" in case.refused()
+
+
+ROLLBACKS = {
+    "op.get_bind().rollback()": "rollback()",
+    'op.execute("ROLLBACK AND CHAIN")': "ROLLBACK AND CHAIN",
+    "session.rollback()": "rollback()",
+}
+
+
+@pytest.mark.parametrize("rest", ["", TIMES_TEN, A], ids=["ends", "writes", "defines"])
+def test_a_rollback_is_refused(workshop: Workshop, rest: str) -> None:
+    """It would take back what was written, and the migration would be recorded as applied."""
+    write = """
+from sqlalchemy.orm import Session
+session = Session(op.get_bind())
+session.execute(sa.text("UPDATE t SET v = v * 10"))
+"""
+    with workshop.case(write) as case:
+        for rollback, said in ROLLBACKS.items():
+            case.edit(f"{write}with suppress(Exception):\n    {rollback}\n{rest}")
+            assert f"The upgrade of r2 says {said}, by which rows" in case.refused()
+            assert case.query("SELECT * FROM t") == [(1, 1), (2, 2)]
+        case.edit(f"{write}session.commit()\nsession.close()\n{rest}")
+        case.complete()
+        assert case.query("SELECT v FROM t WHERE id = 1") == [(100 if rest == TIMES_TEN else 10,)]
+
+
+def test_a_refusal_cannot_be_ignored(workshop: Workshop) -> None:
+    ignored = (
+        "try:\n    op.get_bind().exec_driver_sql('UPDATE t SET v = 7')\nexcept Exception: pass\n"
+    )
+    with workshop.case(TIMES_TEN + A + DIE + B) as case:
+        case.die()
+        case.edit(ignored + A + B)
+        assert "Put it back as it was: UPDATE t SET v = v * 10" in case.refused()
+        assert case.query("SELECT v FROM t WHERE id = 1") == [(10,)]

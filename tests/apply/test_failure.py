@@ -1,0 +1,159 @@
+"""A migration fails: what is said of it, and of the database, and what comes next."""
+
+import re
+
+import pytest
+
+from .lab import Lab
+from .test_deploy import CREATE, ON_POSTGRESQL, ON_SQLITE, failure
+
+pytestmark = pytest.mark.slow
+
+
+FILL = """
+op.bulk_insert(
+    sa.table("people", sa.column("id"), sa.column("name")),
+    [{"id": 1, "name": "Rumpelstiltskin"}],
+)
+"""
+FAIL = """
+op.add_column("people", sa.Column("age", sa.Integer))
+op.execute("UPDATE people SET age = 40")
+op.get_bind().execute(
+    sa.text("INSERT INTO people (id, name) VALUES (1,\\n :name)"), {"name": "Rapunzel"}
+)
+"""
+MEND = FAIL.partition("op.get_bind")[0]
+
+
+def test_a_failed_upgrade(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", FILL)
+    lab.write("r3", FAIL)
+    with lab.fresh() as target:
+        ended = target.alembic("upgrade", "head")
+        said = failure(ended)
+        assert said.startswith(
+            "The upgrade of r3 (src/my_service/migrations/versions/r3.py) failed at"
+            " `INSERT INTO people (id, name) VALUES (1, "
+        )
+        assert re.search(r"unique|duplicate", said, re.IGNORECASE)
+        assert "Rapunzel" not in ended.output
+        assert said.endswith("Correct the cause, then run `alembic upgrade head` again.")
+        if lab.database in {"mariadb", "mysql"}:
+            assert "up to and with `ALTER TABLE people ADD COLUMN age INTEGER` stays" in said
+            assert "The database is at r2." in said
+        elif lab.database == "postgresql":
+            assert "Nothing of it stays. The database is at r2." in said
+        else:
+            assert "Nothing stays of what this command did. The database is at base." in said
+        said = said.replace("`alembic", "`my-service db")
+        assert failure(target.db("upgrade")) == said
+        everything = target.db("--raiseerr", "upgrade")
+        assert "Traceback" in everything.output
+        assert "[SQL: INSERT INTO people" in everything.output
+        assert "Rapunzel" not in everything.output
+        lab.write("r3", MEND)
+        target.upgrade()
+        assert target.query("SELECT age FROM people") == [(40,)]
+
+
+def test_the_next_command_says_all_that_was_said(lab: Lab) -> None:
+    lab.write("r1", FAIL)
+    with lab.fresh() as target:
+        given = ["-x", "other-tables=ignore", "upgrade", "r1", "--wait", "5", "--lock-wait", "2.5"]
+        said = failure(target.db(*given))
+        assert said.endswith(f"then run `my-service db {' '.join(given)}` again.")
+        given = ["-x", "other-tables=ignore", "-x", "lock-wait=2.5", "upgrade", "r1"]
+        said = failure(target.alembic(*given))
+        assert said.endswith(f"then run `alembic {' '.join(given)}` again.")
+
+
+def test_a_failed_downgrade(lab: Lab) -> None:
+    lab.write("r1", CREATE, 'op.drop_table("people")\nop.drop_table("nowhere")')
+    with lab.fresh() as target:
+        target.upgrade()
+        said = failure(target.alembic("downgrade", "base"))
+        assert said.startswith("The downgrade of r1 (src/")
+        assert "failed at `DROP TABLE nowhere`: " in said
+        assert "The database is at r1." in said
+        assert said.endswith("run `alembic downgrade base` again.")
+
+
+def test_an_error_of_python_keeps_its_traceback(lab: Lab) -> None:
+    lab.write("r1", f"{CREATE}\nnames = {{}}\nnames['Ada']")
+    with lab.fresh() as target:
+        for ended in (target.alembic("upgrade", "head"), target.db("upgrade")):
+            assert ended.code != 0
+            assert "in upgrade\n    names['Ada']" in ended.output
+            lines = ended.output.rstrip().splitlines()
+            assert lines[-2] == "KeyError: 'Ada'"
+            assert lines[-1].startswith("The upgrade of r1 (src/")
+            assert "The database is at base." in lines[-1]
+
+
+SENTENCES = {
+    """
+with op.batch_alter_table("people") as batch:
+    batch.drop_column("nope")
+""": " failed in line 12: 'nope' is not there. ",
+    """
+with op.batch_alter_table("nope", recreate="always") as batch:
+    batch.drop_column("name")
+""": " failed in line 12: nope is not there. ",
+    """
+with op.batch_alter_table("people", recreate="always") as batch:
+    batch.drop_constraint("nope")
+""": " failed in line 12: No such constraint: 'nope'. ",
+    'op.execute(sa.text("UPDATE people SET name = :n"))': (
+        " failed at `UPDATE people SET name = ?`: A value is required for bind parameter 'n'"
+    ),
+}
+
+
+@pytest.mark.parametrize("upgrade", SENTENCES)
+@ON_SQLITE
+def test_what_is_found_before_the_database_is_asked(lab: Lab, upgrade: str) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", upgrade)
+    with lab.fresh() as target:
+        said = failure(target.alembic("upgrade", "head"))
+        assert said.startswith(
+            f"The upgrade of r2 (src/my_service/migrations/versions/r2.py){SENTENCES[upgrade]}"
+        )
+        assert "The database is at base." in said
+
+
+@ON_POSTGRESQL
+def test_a_commit_that_fails(lab: Lab) -> None:
+    """The revision is named whose commit it is, and not the one after."""
+    lab.write(
+        "r1",
+        f"""{CREATE}
+op.execute("CREATE TABLE pets (owner INT REFERENCES people DEFERRABLE INITIALLY DEFERRED)")
+""",
+    )
+    lab.write("r2", 'op.execute("INSERT INTO pets VALUES (7)")')
+    lab.write("r3", "pass")
+    with lab.fresh() as target:
+        said = failure(target.alembic("upgrade", "head"))
+        assert said.startswith("The upgrade of r2 (src/")
+        assert "pets_owner_fkey" in said
+        assert "Nothing of it stays. The database is at r1." in said
+
+
+@ON_POSTGRESQL
+def test_what_is_outside_a_transaction_stays(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write(
+        "r2",
+        """
+        with op.get_context().autocommit_block():
+            op.create_index("ix", "people", ["name"], postgresql_concurrently=True)
+        op.execute("UPDATE nowhere SET x = 1")
+        """,
+    )
+    with lab.fresh() as target:
+        said = failure(target.alembic("upgrade", "head"))
+        assert "What it did outside a transaction stays" in said
+        assert "The database is at r1." in said

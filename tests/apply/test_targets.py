@@ -1,0 +1,108 @@
+"""Where the database is to be, and how: what cannot be meant is refused."""
+
+import pytest
+
+from .lab import Lab
+from .test_deploy import CREATE, ON_SQLITE, failure
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("arguments", [["upgrade", ""], ["downgrade", "-1"]])
+def test_there_is_no_way(lab: Lab, arguments: list[str]) -> None:
+    """A variable of the deployment was empty; somebody has deleted the function."""
+    lab.write("r1", CREATE)
+    path = lab.project.package / "migrations" / "versions" / "r1.py"
+    path.write_text(path.read_text().replace("def downgrade", "def no_downgrade"))
+    with lab.fresh() as target:
+        target.upgrade()
+        said = failure(target.db(*arguments))
+        assert said.startswith("There is no way from r1 to ")
+        assert "db history" in said
+
+
+NOWHERE = {
+    ("upgrade", "zzz"): "Can't locate revision identified by 'zzz'",
+    ("upgrade", "+5"): "Relative revision +5 didn't produce 5 migrations",
+    ("stamp", "zzz"): "Can't locate revision identified by 'zzz'",
+    ("upgrade", ""): "There is no way from r1 to ''",
+}
+
+
+@ON_SQLITE
+def test_a_target_that_is_nowhere(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    with lab.fresh() as target:
+        target.upgrade()
+        for arguments, what in NOWHERE.items():
+            said = failure(target.db(*arguments))
+            assert said == (
+                f"{what}. Nothing was done: the database is at r1, and `my-service db history`"
+                " lists the migrations."
+            )
+        said = failure(target.db("upgrade", "base:r1"))
+        assert said.startswith("base:r1 is a range, which only --sql takes.")
+
+
+def _follow(lab: Lab, revision: str, before: object) -> None:
+    lab.write(revision, "pass")
+    path = lab.project.package / "migrations" / "versions" / f"{revision}.py"
+    path.write_text(f"{path.read_text()}\ndown_revision = {before!r}\n")
+
+
+@ON_SQLITE
+def test_a_step_may_be_more_than_one(lab: Lab) -> None:
+    for revision, before in {"a": None, "l": "a", "r": "a"}.items():
+        _follow(lab, revision, before)
+    with lab.fresh() as target:
+        target.upgrade("a")
+        said = failure(target.db("upgrade", "+1"))
+        assert said == (
+            "+1 may mean more than one way from a, where the database is: l or r. Nothing was done:"
+            " say which, as in `my-service db upgrade l`."
+        )
+        target.upgrade("l")
+        said = failure(target.db("downgrade", "r@-1"))
+        assert said.startswith("There is no way from l to 'r@-1'. Nothing was done: ")
+        target.upgrade("heads")
+        for command, step in (("upgrade", "+1"), ("downgrade", "-1")):
+            ended = target.db(command, step)
+            assert failure(ended) == (
+                f"{step} may mean more than one way from l, r, where the database is: l@{step} or"
+                f" r@{step}. Nothing was done: say which, as in `my-service db {command} l@{step}`."
+            )
+            assert "UserWarning" not in ended.output
+        assert target.db("downgrade", "l@-1").code == 0
+        assert target.revision == "r"
+        _follow(lab, "z", ("l", "r"))
+        target.upgrade()
+        said = failure(target.db("downgrade", "-1"))
+        assert said.startswith(
+            "-1 may mean more than one way from z, where the database is: l or r."
+        )
+        assert said.endswith("`my-service db downgrade l`.")
+        assert target.db("downgrade", "l").code == 0
+        assert target.query("SELECT count(*) FROM alembic_version") == [(2,)]
+
+
+@ON_SQLITE
+def test_an_argument_that_is_misspelled(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    with lab.fresh() as target:
+        for wrong, right in {
+            "lock_wait=3": "lock-wait=3",
+            "loose=people": "lose=people",
+            "other-table=ignore": "other-tables=ignore",
+            "norename": "no-rename",
+        }.items():
+            said = f"-x {wrong} is not known. Nothing was done: write `-x {right}`."
+            assert failure(target.alembic("-x", wrong, "upgrade", "head")) == said
+            assert failure(target.db("-x", wrong, "baseline")) == said
+        for wrong, right in {
+            "other-tables": "ignore",
+            "resume": "done or again or restart",
+        }.items():
+            said = failure(target.alembic("-x", f"{wrong}=foo", "upgrade", "head"))
+            assert said == f"-x {wrong}=foo: this is not {right}."
+        ended = target.alembic("-x", "tenant=name", "-x", "name=1", "upgrade", "head")
+        assert ended.code == 0, ended.output
