@@ -6,6 +6,8 @@ soon, lets them pass, and tries again.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -174,6 +176,16 @@ def test_a_deadlock_is_tried_again(lab: Lab) -> None:
         assert target.revision == "r3"
 
 
+@contextmanager
+def _at_r1(lab: Lab, change: str) -> Iterator[Target]:
+    """A database that lacks r2, which makes the change."""
+    lab.write("r1", CREATE)
+    lab.write("r2", change)
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        yield target
+
+
 def _wait_until_somebody_waits(target: Target) -> None:
     deadline = time.monotonic() + 60
     query = (
@@ -195,10 +207,7 @@ op.execute("DROP TABLE notes")
 @ON_POSTGRESQL
 def test_an_index_is_not_built_again(lab: Lab) -> None:
     """It waits without a limit, keeps nobody waiting, and stays when what follows is tried again."""
-    lab.write("r1", CREATE)
-    lab.write("r2", CONCURRENTLY)
-    with lab.fresh() as target:
-        target.upgrade("r1")
+    with _at_r1(lab, CONCURRENTLY) as target:
         with transaction(target.url, "LOCK TABLE notes IN SHARE MODE"):
             with (
                 traffic(target.url, "UPDATE accounts SET amount = amount + 1") as measured,
@@ -262,10 +271,7 @@ with op.get_context().autocommit_block():
 
 @ON_POSTGRESQL
 def test_a_block_keeps_nobody_waiting(lab: Lab) -> None:
-    lab.write("r1", CREATE)
-    lab.write("r2", BLOCK)
-    with lab.fresh() as target:
-        target.upgrade("r1")
+    with _at_r1(lab, BLOCK) as target:
         with traffic(target.url, QUERY) as measured:
             with transaction(target.url, QUERY):
                 running = target.begin("upgrade", "head", MIGRATION_LOCK_TIMEOUT="0.4")
@@ -278,10 +284,7 @@ def test_a_block_keeps_nobody_waiting(lab: Lab) -> None:
 
 @ON_POSTGRESQL
 def test_an_index_waits_no_longer_than_it_may(lab: Lab) -> None:
-    lab.write("r1", CREATE)
-    lab.write("r2", CONCURRENTLY)
-    with lab.fresh() as target:
-        target.upgrade("r1")
+    with _at_r1(lab, CONCURRENTLY) as target:
         with transaction(target.url, QUERY, isolation_level="REPEATABLE READ") as connection:
             session = connection.scalar(text("SELECT pg_backend_pid()"))
             for _ in range(2):

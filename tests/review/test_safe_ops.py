@@ -140,11 +140,8 @@ def test_killed_at_any_moment(changes: Lab, rounds: int) -> None:
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_constraint_keeps_nobody_waiting(lab: Lab) -> None:
-    lab.write("r1", CREATE)
     check = 'safe_ops.create_check("ck_amount", "people", "amount > 0")'
-    lab.write("r2", f"{_import(lab)}\n{check}", 'op.drop_constraint(op.f("ck_amount"), "people")')
-    with lab.fresh() as target:
-        target.upgrade("r1")
+    with _at_r1(lab, check, 'op.drop_constraint(op.f("ck_amount"), "people")') as target:
         with _connection(target) as writer:
             writer.execute(text("UPDATE people SET amount = amount + 0 WHERE id = 3"))
             limits = {"MIGRATION_LOCK_TIMEOUT": "0.1", "MIGRATION_LOCK_WAIT": "2"}
@@ -159,11 +156,8 @@ def test_a_constraint_keeps_nobody_waiting(lab: Lab) -> None:
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_an_update_keeps_nobody_waiting(lab: Lab) -> None:
     """A row of the second batch is held; meanwhile the application changes another one of it."""
-    lab.write("r1", CREATE)
     update = 'safe_ops.batched_update("people", "amount = amount + 1", size=4)'
-    lab.write("r2", f"{_import(lab)}\n{update}")
-    with lab.fresh() as target:
-        target.upgrade("r1")
+    with _at_r1(lab, update) as target:
         change = "UPDATE people SET team = team WHERE id = 15"
         with traffic(target.url, change) as measured:
             with _connection(target) as writer:
@@ -208,6 +202,16 @@ def test_as_sql(changes: Lab) -> None:
         written = target.alembic("upgrade", "head", "--sql")
     assert written.code == 0, written.output
     assert "UPDATE people SET amount = amount + 1 WHERE (id <> 6);" in written.output
+
+
+@contextmanager
+def _at_r1(lab: Lab, change: str, back: str = "pass") -> Iterator[Target]:
+    """A database that lacks r2, which makes the change."""
+    lab.write("r1", CREATE)
+    lab.write("r2", f"{_import(lab)}\n{change}", back)
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        yield target
 
 
 @contextmanager
