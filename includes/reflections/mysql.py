@@ -28,7 +28,7 @@ CHECKS = """
 SELECT table_name, check_clause FROM information_schema.check_constraints
 WHERE constraint_schema = DATABASE()
 """
-COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
+COUNTER = re.compile(r" AUTO_INCREMENT=(\d+)")
 COLLATION = "SELECT @@collation_database"
 
 
@@ -91,15 +91,19 @@ def collated(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 def options(connection: Connection, table: Table) -> dict[str, Any]:
     """Not what is as usual, which another server may have otherwise."""
     usual = ("InnoDB", connection.exec_driver_sql(COLLATION).scalar())
-    return {
+    found = {
         name: value
         for name, value in table.dialect_kwargs.items()
         if name.endswith(("_engine", "_collate")) and value not in usual
     }
+    # SQLAlchemy 2.1.9 leaves out where a table without rows begins to count.
+    if begin := COUNTER.search(_definition(connection, table.name)):
+        found[f"{connection.dialect.name}_auto_increment"] = begin[1]
+    return found
 
 
 def types(_: Connection) -> dict[str, str]:
-    """The statements that make types, by the names of these: there are none."""
+    """What tables need, and how it is dropped, in SQL: there is nothing."""
     return {}
 
 
@@ -109,9 +113,13 @@ def shapes(connection: Connection) -> dict[str, str]:
 
 
 def _shape(connection: Connection, table: str) -> str:
+    return COUNTER.sub("", _definition(connection, table))
+
+
+def _definition(connection: Connection, table: str) -> str:
     quoted = connection.dialect.identifier_preparer.quote(table)
     _, statement = connection.exec_driver_sql(f"SHOW CREATE TABLE {quoted}").one()
-    return COUNTER.sub("", statement)
+    return str(statement)
 
 
 def advice(thing: Thing, wanted: str, _: Dialect) -> str:

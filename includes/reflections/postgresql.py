@@ -19,16 +19,16 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.types import TypeEngine
 
-from .definitions import SCHEMAS
+from .definitions import SCHEMAS, other_schemas
 from .snapshot import Thing
 
-TYPES = """
-SELECT quote_ident(y.typname), (
+TYPES = f"""
+SELECT y.oid::regtype::text, (
     SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
     FROM pg_enum e WHERE e.enumtypid = y.oid
 )
-FROM pg_type y
-WHERE y.typnamespace = current_schema()::regnamespace AND y.typtype = 'e'
+FROM pg_type y JOIN pg_namespace n ON n.oid = y.typnamespace
+WHERE (n.nspname = current_schema() OR n.nspname IN ({SCHEMAS})) AND y.typtype = 'e'
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = y.oid AND d.deptype = 'e')
 ORDER BY 1
 """
@@ -43,7 +43,7 @@ SELECT CASE WHEN n.nspname = current_schema() THEN '' ELSE n.nspname || '.' END 
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE (n.nspname = current_schema() OR n.nspname IN ({SCHEMAS})) AND c.relkind IN ('r', 'p')
 """
-DISTINCT = "postgresql_nulls_not_distinct"
+DEFAULTS = ("postgresql_include", "postgresql_nulls_not_distinct")
 # How it tells `name IN ('a', 'b')`, and takes it otherwise when it is told so.
 IS_IN = re.compile(
     r"(?:\((?P<name>\w+)\)|(?P<bare>\w+))::text = ANY"
@@ -53,19 +53,20 @@ IS_IN = re.compile(
 
 @contextmanager
 def corrected() -> Iterator[None]:
-    """What is not asked for is not said: PostgreSQL 14 does not know the words for it."""
+    """What is not asked for is not said: PostgreSQL 14 does not know all words for it."""
     for kind in (Index, UniqueConstraint):
-        event.listen(kind, "after_parent_attach", _leave_out_default)
+        event.listen(kind, "after_parent_attach", _leave_out_defaults)
     try:
         yield
     finally:
         for kind in (Index, UniqueConstraint):
-            event.remove(kind, "after_parent_attach", _leave_out_default)
+            event.remove(kind, "after_parent_attach", _leave_out_defaults)
 
 
-def _leave_out_default(item: Index | UniqueConstraint, _: Table) -> None:
-    if item.dialect_kwargs.get(DISTINCT) is False:
-        del item.dialect_kwargs[DISTINCT]
+def _leave_out_defaults(item: Index | UniqueConstraint, _: Table) -> None:
+    for name in DEFAULTS:
+        if item.dialect_kwargs.get(name) in (False, []):
+            del item.dialect_kwargs[name]
 
 
 def complete(_: Connection, metadata: MetaData) -> None:
@@ -73,13 +74,17 @@ def complete(_: Connection, metadata: MetaData) -> None:
         for constraint in table.constraints:
             if isinstance(constraint, CheckConstraint):
                 constraint.sqltext = text(as_written(str(constraint.sqltext)))
+                # SQLAlchemy 2.1.9 takes them for options of a dialect called "dialect", and warns.
+                if "dialect_options" in constraint.dialect_kwargs:
+                    del constraint.dialect_kwargs["dialect_options"]
         for index in table.indexes:
             if (where := index.dialect_kwargs.get("postgresql_where")) is not None:
                 index.dialect_kwargs["postgresql_where"] = text(as_written(str(where)))
         for column in table.columns:
-            if isinstance(column.type, ENUM):
+            kind = getattr(column.type, "item_type", column.type)
+            if isinstance(kind, ENUM):
                 # Several tables may have it.
-                column.type.create_type = False
+                kind.create_type = False
 
 
 def as_written(expression: str) -> str:
@@ -102,9 +107,13 @@ def options(_: Connection, table: Table) -> dict[str, Any]:
 
 
 def types(connection: Connection) -> dict[str, str]:
-    """The statements that make types, by the names of these."""
+    """What tables need, and how it is dropped, in SQL."""
+    quote = connection.dialect.identifier_preparer.quote_schema
+    schemas = [quote(name) for name in other_schemas(connection)]
     rows = connection.exec_driver_sql(TYPES)
-    return {name: f"CREATE TYPE {name} AS ENUM ({labels})" for name, labels in rows}
+    return {f"CREATE SCHEMA {name}": f"DROP SCHEMA {name}" for name in schemas} | {
+        f"CREATE TYPE {name} AS ENUM ({labels})": f"DROP TYPE {name}" for name, labels in rows
+    }
 
 
 def shapes(connection: Connection) -> dict[str, str]:

@@ -78,7 +78,7 @@ def options(connection: Connection, table: Table) -> dict[str, Any]:
 
 
 def types(_: Connection) -> dict[str, str]:
-    """The statements that make types, by the names of these: there are none."""
+    """What tables need, and how it is dropped, in SQL: there is nothing."""
     return {}
 
 

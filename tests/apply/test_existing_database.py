@@ -2,6 +2,7 @@
 
 import pytest
 
+from ..team.test_squash import Repository
 from .lab import ON_SERVERS, Lab, Target, restricted
 
 pytestmark = pytest.mark.slow
@@ -162,6 +163,18 @@ def test_an_extension_that_the_migrations_need(lab: Lab) -> None:
         ended = target.db("status", "--drift")
         assert ended.code == 0, ended.output
         assert "already exists" not in target.db("lint").output
+        # One migration in the place of both makes it as well.
+        check = """op.create_check_constraint("named", "users", "name <> ''", postgresql_not_valid=True)"""
+        lab.write("r3", check)
+        Repository(lab.project.path)
+        ended = target.db("squash", "--without", "r1")
+        assert ended.code == 1
+        assert " NOT VALID\n" in ended.output
+        assert "Warning" not in ended.output
+        ended = target.db("squash", "r2", "--without", "r1")
+        assert ended.code == 0, ended.output
+        squashed = lab.project.package / "migrations" / "versions" / "r2.py"
+        assert 'CREATE EXTENSION IF NOT EXISTS "uuid-ossp"' in squashed.read_text()
 
 
 @ON_SERVERS

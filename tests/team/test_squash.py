@@ -62,6 +62,16 @@ with op.batch_alter_table("users") as batch:
 """
 ONLY = {
     "postgresql": """
+op.execute("CREATE SCHEMA billing")
+op.execute("ALTER TYPE mood ADD VALUE 'better'")
+op.create_table(
+    "bills",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("state", sa.Enum("open", "paid", name="state", schema="billing")),
+    sa.Column("moods", sa.ARRAY(sa.dialects.postgresql.ENUM(name="mood", create_type=False))),
+    sa.ForeignKeyConstraint(["id"], ["users.id"]),
+    schema="billing",
+)
 op.create_table(
     "things",
     sa.Column("id", sa.Integer, sa.Identity(always=True), primary_key=True),
@@ -83,8 +93,15 @@ op.create_table(
     sa.Column("other", sa.Integer, sa.ForeignKey("others.id")),
     sa.Column("text", sa.Text(collation="utf8mb4_bin")),
     mysql_engine="InnoDB",
+    mysql_auto_increment="1000",
+    mariadb_auto_increment="1000",
 )
 """,
+}
+SAID = {
+    "postgresql": ('"CREATE SCHEMA billing"',),
+    "mysql": ('mysql_auto_increment="1000"',),
+    "mariadb": ('mariadb_auto_increment="1000"',),
 }
 CIRCLE = """
 op.create_table("others", sa.Column("id", sa.Integer, primary_key=True), sa.Column("thing", sa.Integer))
@@ -157,6 +174,10 @@ def test_nobody_notices(four: Lab) -> None:
         assert "mysql_engine" not in versions(four)["r5"].replace("mariadb", "mysql")
         # What PostgreSQL 14 does not know.
         assert "nulls_not_distinct" not in versions(four)["r5"]
+        assert "postgresql_include" not in versions(four)["r5"]
+        # What the server does not tell of itself.
+        for said in SAID.get(four.database, ()):
+            assert said in versions(four)["r5"]
         forget(before)
         assert "those of migration r5" in succeed(before.db("baseline"))
 

@@ -27,7 +27,8 @@ class Creation:
     imports: str
 
 
-def creation(connection: sa.Connection) -> Creation:
+def creation(connection: sa.Connection, first: Iterable[str]) -> Creation:
+    """The first statements stay as they are."""
     context = MigrationContext.configure(connection)
     render.prepare(context)
     metadata = reflect(connection, context.impl.autogen_column_reflect)
@@ -47,7 +48,7 @@ def creation(connection: sa.Connection) -> Creation:
         return _indent("\n".join(lines)) or "pass"
 
     return Creation(
-        code(_creations(connection, metadata, types)),
+        code([*map(ops.ExecuteSQLOp, first), *_creations(connection, metadata, types)]),
         code(_drops(connection, metadata, types)),
         "\n".join(sorted(rendering.imports)),
     )
@@ -56,7 +57,7 @@ def creation(connection: sa.Connection) -> Creation:
 def _creations(
     connection: sa.Connection, metadata: sa.MetaData, types: dict[str, str]
 ) -> Iterator[ops.MigrateOperation]:
-    for statement in types.values():
+    for statement in types:
         yield ops.ExecuteSQLOp(statement)
     for table, references in _in_order(connection, metadata):
         if table is not None:
@@ -93,9 +94,9 @@ def _drops(
             for reference in references:
                 yield ops.DropConstraintOp.from_constraint(reference)
         else:
-            yield ops.DropTableOp(table.name)
-    for name in types:
-        yield ops.ExecuteSQLOp(f"DROP TYPE {name}")
+            yield ops.DropTableOp(table.name, schema=table.schema)
+    for statement in reversed(types.values()):
+        yield ops.ExecuteSQLOp(statement)
 
 
 def _in_order(

@@ -50,8 +50,18 @@ CALLS = {
 }
 COMMAND = f"{DISTRIBUTION} db squash"
 END_OF_HEADER = "\n\n\ndef upgrade("
-#: The only SQL that is written here, and the only one that the new database shows to be the same.
-ENUM = re.compile(r"CREATE TYPE [^;]+? AS ENUM \(('([^']|'')*'(, ?)?)*\)", re.IGNORECASE)
+#: SQL of which all is seen in the schema, as it is written here and by autogenerate.
+SEEN = re.compile(
+    r"""
+    CREATE\ TYPE\ [^;]+?\ AS\ ENUM\ \(('([^']|'')*'(,\ ?)?)*\)
+    | ALTER\ TYPE\ [^;]+?\ (ADD|RENAME)\ VALUE\ [^;]+
+    | CREATE\ SCHEMA\ (IF\ NOT\ EXISTS\ )?("[^"]+"|\w+)
+    | DROP\ (TYPE|SCHEMA)\ [^;]+
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+#: It stays as it is.
+EXTENSION = re.compile(r"CREATE EXTENSION (?:IF NOT EXISTS )?([^;]+)", re.IGNORECASE)
 
 
 class Call(NamedTuple):
@@ -150,13 +160,17 @@ def _calls(script: Script) -> Iterator[Call]:
         if isinstance(part, ast.FunctionDef) and part.name == "downgrade":
             continue
         for node in ast.walk(part):
-            if isinstance(node, ast.Call) and _name(node.func) in CALLS and not _is_enum(node):
+            if isinstance(node, ast.Call) and _name(node.func) in CALLS and not _is_harmless(node):
                 yield Call(script, node.lineno, ast.unparse(node))
 
 
-def _is_enum(call: ast.Call) -> bool:
-    values = [each.value for each in call.args if isinstance(each, ast.Constant)]
-    return len(values) == len(call.args) == 1 and bool(ENUM.fullmatch(str(values[0])))
+def _is_harmless(call: ast.Call) -> bool:
+    sql = call.args[0] if len(call.args) == 1 else None
+    return isinstance(sql, ast.Constant) and _stays(str(sql.value))
+
+
+def _stays(sql: str) -> bool:
+    return bool(SEEN.fullmatch(sql) or EXTENSION.fullmatch(sql))
 
 
 def _name(function: ast.expr) -> str:
@@ -168,7 +182,7 @@ def _name(function: ast.expr) -> str:
 def _made_calls(script: Script, recording: Recording) -> Iterator[Call]:
     """While it ran, through whatever other module."""
     for statement in recording.statements:
-        if statement.origin == "sql" and not ENUM.fullmatch(statement.sql):
+        if statement.origin == "sql" and not SEEN.fullmatch(statement.sql):
             yield Call(script, statement.line, statement.sql)
     for line, operation, _ in recording.operations:
         if isinstance(operation, BulkInsertOp):
@@ -181,9 +195,13 @@ def _write_and_try(
     """The new file, once a database that it makes is the same as one that the old ones make."""
     with database_alike(config) as elsewhere:
         calls = _run(elsewhere, script, old)
+        matches = (EXTENSION.fullmatch(call.what) for call in calls)
+        kept = dict.fromkeys(match[1] for match in matches if match)
+        calls = [call for call in calls if not EXTENSION.fullmatch(call.what)]
         old.refuse(calls)
+        first = [f"CREATE EXTENSION IF NOT EXISTS {name}" for name in kept]
         with look(elsewhere) as other:
-            wanted, made = snapshot(other), creation(other)
+            wanted, made = snapshot(other), creation(other, first)
     new = _write(folder, script, target, old.scripts, made)
     with database_alike(config) as elsewhere:
         found = _try(elsewhere, folder, target)
