@@ -23,6 +23,8 @@ on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 CREATE = 'op.create_table("users", sa.Column("id", sa.Integer, primary_key=True))'
 ADD = 'op.add_column("users", sa.Column("name", sa.String(50)))'
 DROP = 'op.drop_column("users", "name")'
+#: git's own id for a tree without files.
+NO_FILES = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 HEAD_FILE = "src/my_service/migrations/head.txt"
 # As rendered, and as written by the commands.
 FIRST_LINE = (
@@ -219,7 +221,8 @@ def test_rebase_in_the_middle_of_a_conflicted_merge(branches: Branches) -> None:
         target.execute("INSERT INTO houses VALUES (1)")
         branches.merge()
 
-        refuses(target.db("rebase"), "that loses the table houses (1 row). Nothing was done.")
+        loss = "that loses the table houses (1 row). Nothing was done."
+        refuses(target.db("rebase", "theirs"), loss, "db rebase theirs --lose houses`")
         refuses(target.db("rebase", ENVIRONMENT="production"), "ENVIRONMENT is not development")
         assert line(lab) in (["r1", "r7"], ["r1", "r3", "r4"])
         assert target.query("SELECT id FROM houses") == [(1,)]
@@ -300,11 +303,13 @@ def test_rebase_of_what_the_last_one_had_followed(branches: Branches) -> None:
 def test_rebase_says_what_is_in_its_way(branches: Branches) -> None:
     lab = branches.lab
     with lab.fresh() as target:
-        assert "Nothing to do" in succeed(target.db("rebase"))
+        assert "in one line; git knows no origin/main." in succeed(target.db("rebase"))
         branches.publish()
         refuses(target.db("rebase"), "origin/main has migrations that are not here yet: r7.")
         branches.merge()
         refuses(target.db("rebase", "upstream/main"), "git knows no upstream/main: ", code=2)
+        empty = branches.git("commit-tree", "-m", "nothing", NO_FILES).strip()
+        refuses(target.db("rebase", empty), " has no migration in ", "so that all would be yours")
 
         target.upgrade("r3")
         branches.conflict("src/my_service/main.py")

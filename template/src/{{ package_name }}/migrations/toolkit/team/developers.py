@@ -29,9 +29,11 @@ class Undo:
         config: Config,
         script: ScriptDirectory,
         moved: Collection[Script],
+        onto: str,
         lose: Sequence[str],
     ) -> None:
         self._config = config
+        self._onto = onto
         self._script = script
         self._moved = {each.revision for each in moved}
         self._lose = set(lose)
@@ -111,7 +113,7 @@ class Undo:
             raise RefusedError(
                 f"{_listed(self.scripts)} would be undone and applied again behind the others, and"
                 f" that loses {', '.join(lost)}. Nothing was done. If it may be lost, run"
-                f" `{DISTRIBUTION} db rebase {names}`."
+                f" `{DISTRIBUTION} db rebase {self._onto} {names}`."
             )
 
     def run(self) -> None:

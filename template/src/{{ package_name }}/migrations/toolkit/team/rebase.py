@@ -30,7 +30,7 @@ def rebase(config: Config, onto: str, *, files_only: bool, lose: Sequence[str]) 
         git, moves = find(script), {}
         if git and git.knows(onto):
             _refuse_missing(git.revisions(onto), script, onto)
-    undo = Undo(config, script, moves, lose)
+    undo = Undo(config, script, moves, onto, lose)
     if not files_only:
         try:
             undo.look()
@@ -53,12 +53,19 @@ def rebase(config: Config, onto: str, *, files_only: bool, lose: Sequence[str]) 
     elif moves:
         config.print_stdout("%s", f"Next: {DISTRIBUTION} db upgrade")
     elif not changed:
-        config.print_stdout("%s", "Nothing to do: the migrations are in one line.")
+        unknown = f"; git knows no {onto}" if git and not git.knows(onto) else ""
+        config.print_stdout("%s", f"Nothing to do: the migrations are in one line{unknown}.")
 
 
 def _moves(script: ScriptDirectory, git: Git, onto: str) -> Moves:
     """The migrations that get another one before them, and which."""
     theirs = git.revisions(onto)
+    if not theirs:
+        raise RefusedError(
+            f"{onto} has no migration in {', '.join(git.versions)}, so that all would be yours. Nothing"
+            f" was done: name the branch that has the others (`{DISTRIBUTION} db rebase <branch>`), or if"
+            " the folder was moved, correct `down_revision` by hand."
+        )
     _refuse_missing(theirs, script, onto)
     all_ = list(script.walk_revisions())
     followed = {before for each in all_ if each.revision in theirs for before in _before(each)}
