@@ -372,6 +372,11 @@ def test_a_database_that_was_migrated_on_another_branch(branches: Branches) -> N
             assert ended.code != 0
             assert "its file is r4.py on mine" in ended.output
             assert "or make this database anew with `my-service db reset`" in ended.output
+        for command in (["current"], ["show", "r4"], ["squash", "r4"]):
+            refused = target.db(*command)
+            assert "identified by 'r4': its file is r4.py on mine.\n" in refused.output, refused
+        with branches.lab.fresh() as other:
+            assert "'r4': its file is r4.py on mine. Nothing" in other.db("upgrade", "r4").output
         ended = target.db("upgrade", ENVIRONMENT="production")
         assert "r4.py on mine" in ended.output
         assert "reset" not in ended.output

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from alembic.script import ScriptDirectory
+from alembic.script.revision import ResolutionError
+from alembic.util import CommandError
 
 from ... import DISTRIBUTION
 from ...config import PROJECT, load_settings
@@ -19,6 +21,13 @@ def whereabouts(revision: str, script: ScriptDirectory) -> str | None:
 
     git = find(script)
     return git.whereabouts(revision) if git else None
+
+
+def located(error: CommandError, script: ScriptDirectory) -> str:
+    """What Alembic says, and where the migration is that it looked for."""
+    cause = error.__cause__
+    where = isinstance(cause, ResolutionError) and whereabouts(str(cause.argument), script)
+    return f"{str(error).rstrip('.')}: {where}." if where else str(error)
 
 
 def advice(revisions: Sequence[str], script: ScriptDirectory) -> str:

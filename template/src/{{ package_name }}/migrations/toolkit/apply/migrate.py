@@ -21,7 +21,7 @@ from .. import history, invocation
 from ..progress import Progress
 from ..refusal import RefusedError
 from ..status import applied_by, listed, status, unmanaged_tables
-from ..whereabouts import advice, whereabouts
+from ..whereabouts import advice, located, whereabouts
 from . import loss, server
 from .conflicts import insisted_on
 from .watch import watch
@@ -149,7 +149,7 @@ class Plan:
         except CommandError as error:
             if fork := self._fork(heads):
                 raise self._ambiguity(heads, sorted(fork)) from None
-            what = str(error).rstrip(".")
+            what = located(error, self._script).rstrip(".")
         except (AssertionError, AttributeError) as error:  # Of Alembic's, or no such function.
             why = f" ({error})" if str(error) else ""
             what = f"There is no way from {shown(heads)} to {self._target!r}{why}"
