@@ -184,6 +184,12 @@ CHANGES = [
         {"50% off": f"{KEY}, sa.Column('rate', sa.Integer), sa.Index('ix_off%', 'rate')"},
     ),
     Change(
+        "drop what is found by an expression",
+        {**TEAMS, "users": f"{KEY}, {BY_EXPRESSION.format('size')}"},
+        TEAMS,
+        databases=("sqlite", "postgresql", "mysql"),
+    ),
+    Change(
         "exclude nothing",
         {"users": f"{KEY}, sa.Column('during', sa.dialects.postgresql.INT4RANGE), {ALONE}"},
         {"users": f"{KEY}, sa.Column('during', sa.dialects.postgresql.INT4RANGE)"},

@@ -1,7 +1,7 @@
 """What Alembic does not write of a difference, written where it is simple."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from alembic.operations.ops import (
@@ -68,8 +68,9 @@ class Completion:
                 return _constraint(new, _named(old, thing.name), _named(new, thing.name))
         return None
 
-    def restore(self, operations: Sequence[MigrateOperation]) -> None:
+    def restore(self, operations: list[MigrateOperation]) -> None:
         """What was taken away comes back as the database has it now, and not as Alembic sees it."""
+        operations += list(self._unseen_indexes(operations))
         for each in operations:
             if isinstance(each, CreateTableOp):
                 each.kw |= reflections.options(self._connection, each.to_table())
@@ -89,6 +90,23 @@ class Completion:
                         change.condition = reflections.as_written(str(change.condition))
                     elif isinstance(change, CreateIndexOp):
                         self._restore_index(change)
+
+    def _unseen_indexes(self, operations: Sequence[MigrateOperation]) -> Iterator[ModifyTableOps]:
+        """Of tables that come back: SQLAlchemy reflects none on an expression from SQLite."""
+        known = {
+            (each.schema, change.index_name)
+            for each in operations
+            if isinstance(each, ModifyTableOps)
+            for change in each.ops
+            if isinstance(change, CreateIndexOp)
+        }
+        for each in operations:
+            if isinstance(each, CreateTableOp):
+                table = self._reflect(qualified(each.table_name, each.schema))
+                left = [index for index in table.indexes if (table.schema, index.name) not in known]
+                if left:
+                    creating = [CreateIndexOp.from_index(index) for index in left]
+                    yield ModifyTableOps(table.name, creating, schema=table.schema)
 
     def _restore_index(self, change: CreateIndexOp) -> None:
         change.kw |= {
