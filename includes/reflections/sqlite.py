@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Index, MetaData, String, Table, literal_column, text
 from sqlalchemy.types import TypeEngine
 
+from ..apply.rehearsal import describe
 from .definitions import collations
 from .snapshot import Thing
 
@@ -37,12 +38,16 @@ def corrected() -> AbstractContextManager[None]:
 
 
 def complete(connection: Connection, metadata: MetaData) -> None:
-    """Give columns their collations, and tables their indexes on expressions and with DESC."""
+    """Columns' collations and expressions, and indexes on expressions and with DESC."""
     for table in list(metadata.tables.values()):
         sql = connection.scalar(SQL, {"name": table.name}) or ""
         for name, collation in collations(table.name, sql).items():
             if isinstance(column_type := table.columns[name].type, String):
                 column_type.collation = collation
+        for column in table.columns:
+            if column.computed is not None:
+                # SQLAlchemy 2.1.9 takes what follows for a part of the expression.
+                column.computed.sqltext = text(describe(table.name, sql).expressions[column.name])
         known = {str(index.name): index for index in table.indexes}
         for name, definition in connection.execute(INDEXES, {"table": table.name}).all():
             found = INDEX.fullmatch(definition)

@@ -190,6 +190,13 @@ CHANGES = [
         databases=("sqlite", "postgresql", "mysql"),
     ),
     Change(
+        "drop what is computed",
+        {
+            "users": f"{KEY}, sa.Column('price', sa.Integer), {COMPUTED.replace('Integer', 'Numeric(9, 2)')}"
+        },
+        {"users": f"{KEY}, sa.Column('name', sa.String(9))"},
+    ),
+    Change(
         "exclude nothing",
         {"users": f"{KEY}, sa.Column('during', sa.dialects.postgresql.INT4RANGE), {ALONE}"},
         {"users": f"{KEY}, sa.Column('during', sa.dialects.postgresql.INT4RANGE)"},
