@@ -68,10 +68,11 @@ class Made:
 
     answers: list[dict[str, str]]
     ways_back: list[str]
+    losses: list[str]
 
 
-def run_history(target: Target, orders: list[dict[str, Any]]) -> Made:
+def run_history(target: Target, orders: list[dict[str, Any]], *options: str) -> Made:
     package = str(target.lab.project.answers["package_name"])
-    ended = run_python(target, str(HISTORY), package, input=json.dumps(orders))
+    ended = run_python(target, str(HISTORY), package, *options, input=json.dumps(orders))
     assert ended.returncode == 0, ended.stderr
     return Made(**json.loads(ended.stdout.splitlines()[-1]))

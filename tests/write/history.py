@@ -1,6 +1,7 @@
 """Runs in a project: a migration for each step of models that standard input gives, and `check`.
 
-At the end all are run and undone, one after the other.
+At the end all are run and undone, one after the other, and all run again; if `rows` is asked for, on
+tables that have some as well.
 
 In one process, since most of a command's time goes into its beginning.
 """
@@ -13,18 +14,21 @@ import sys
 from argparse import Namespace
 from contextlib import redirect_stdout
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import sqlalchemy.dialects.mysql
+import sqlalchemy.dialects.postgresql
 from alembic import command
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 PACKAGE = sys.argv[1]
 database, features = (import_module(f"{PACKAGE}.{name}") for name in ("database", "features"))
-config, connection, throwaway, snapshot = (
+config, connection, throwaway, snapshot, walk = (
     import_module(f"{PACKAGE}.migrations.toolkit.{name}")
-    for name in ("config", "connection", "throwaway", "schema.snapshot")
+    for name in ("config", "connection", "throwaway", "schema.snapshot", "rows.walk")
 )
 
 
@@ -42,11 +46,21 @@ def main() -> None:
         answers.append({"said": said.getvalue(), "error": error, "check": found})
         said.seek(0)
         said.truncate()
-    print(json.dumps({"answers": answers, "ways_back": _ways_back()}))
+        if error:
+            break  # What comes after builds upon it.
+    rows = _losses() if sys.argv[2:] == ["rows"] else []
+    print(json.dumps({"answers": answers, "ways_back": _ways_back(), "losses": rows}))
 
 
 def _ways_back() -> list[str]:
-    """What is another one after a migration was undone than before it was run."""
+    """What is another one after a migration was undone than before it was run, or run again."""
+    try:
+        return _there_and_back()
+    except CommandError as error:
+        return [str(error)]
+
+
+def _there_and_back() -> list[str]:
     options = config.alembic_config()
     script = ScriptDirectory.from_config(options)
     revisions = [each.revision for each in script.walk_revisions()][::-1]
@@ -55,12 +69,26 @@ def _ways_back() -> list[str]:
         for revision in revisions:
             command.upgrade(elsewhere, revision)
             before.append(_snapshot(url))
+        end = before[-1]
         for revision in reversed(revisions):
             command.downgrade(elsewhere, "-1")
             before.pop()
             lines = snapshot.differences(_snapshot(url), before[-1])
             found += [f"{script.get_revision(revision).doc}: {line}" for line in lines]
+        command.upgrade(elsewhere, "head")
+        found += [f"run again: {line}" for line in snapshot.differences(_snapshot(url), end)]
     return found
+
+
+def _losses() -> list[str]:
+    """What fails on tables that have rows, and what loses some."""
+    options = config.alembic_config()
+    for path in Path(ScriptDirectory.from_config(options).versions).glob("*.py"):
+        path.write_text(path.read_text().replace('": ""', '": "meant"'))
+    scratch = throwaway.throw_away_database(config.scratch_url(options))
+    with scratch as url, connection.look(url) as looking:
+        looking.execution_options(read_only=False)
+        return list(walk.Walk(config.alembic_config(url), looking, {}).findings())
 
 
 def _snapshot(url: Any) -> Any:
