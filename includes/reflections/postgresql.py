@@ -46,7 +46,7 @@ WHERE (n.nspname = current_schema() OR n.nspname IN ({SCHEMAS})) AND c.relkind I
 DEFAULTS = ("postgresql_include", "postgresql_nulls_not_distinct")
 # How it tells `name IN ('a', 'b')`, and takes it otherwise when it is told so.
 IS_IN = re.compile(
-    r"(?:\((?P<name>\w+)\)|(?P<bare>\w+))::text = ANY"
+    r'(?:\((?P<name>\w+|"[^"]+")\)|(?P<bare>\w+|"[^"]+"))::text = ANY'
     r" \((?:\(ARRAY\[(?P<values>.*?)\]\)|ARRAY\[(?P<bare_values>.*?)\])::text\[\]\)"
 )
 

@@ -214,6 +214,13 @@ CHANGES = [
         {"users": f"{KEY}, {GRADES.format(repr('a'))}"},
     ),
     Change(
+        "drop what is one of an order",
+        {
+            "users": f"{KEY}, {GRADES.replace('grade', 'order', 1).format(repr('a') + ', ' + repr('b'))}"
+        },
+        {"users": KEY},
+    ),
+    Change(
         "limit what has colons",
         {"users": f"{KEY}, {COLONS}"},
         {"users": f"{KEY}, {COLONS.replace('done', 'over')}"},
