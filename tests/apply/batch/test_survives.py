@@ -111,6 +111,15 @@ SURVIVES = {
             ("CREATE INDEX i3 ON t (a COLLATE NOCASE DESC)",),
         ],
     ),
+    "a new index in an order": Case(
+        [PLAIN],
+        change=lambda batch: (
+            require(batch),
+            batch.create_index("i", [sa.literal_column("a DESC")]),
+        ),
+        query="SELECT sql FROM sqlite_master WHERE type = 'index'",
+        answer=[("CREATE INDEX i ON t (a DESC)",)],
+    ),
     "generated columns": Case(
         [
             (

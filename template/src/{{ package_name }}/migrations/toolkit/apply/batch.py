@@ -26,6 +26,7 @@ from sqlalchemy import (
     DateTime,
     DefaultClause,
     Dialect,
+    Index,
     Interval,
     NullPool,
     Table,
@@ -35,7 +36,7 @@ from sqlalchemy import (
     literal_column,
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 
 from ..schema.omissions import without_warnings
@@ -184,6 +185,7 @@ class NewTable:
             if AUTOINCREMENT in self._old.parts and len(keys) == 1 and keys[0].key in self._kept:
                 self._table.dialect_options["sqlite"]["autoincrement"] = True
         self._leave_out_generated()
+        self._computing = self._indexes_on_expressions()
         self._others = self._other_items()
         self._number = self._last_number()
 
@@ -199,6 +201,8 @@ class NewTable:
         for item in self._others:
             if item.table == self._item.name:
                 self._connection.exec_driver_sql(item.sql)
+        for index in self._computing:
+            self._connection.execute(CreateIndex(index))
         if self._number is not None:
             self._connection.exec_driver_sql(SET_NUMBER, (self._number, self._name))
 
@@ -305,6 +309,16 @@ class NewTable:
         for name, column in self._kept.items():
             if column.computed is not None:
                 del self._batch.column_transfers[name]["expr"]
+
+    def _indexes_on_expressions(self) -> list[Index]:
+        """New ones: Alembic 1.20.1 makes those of columns."""
+        new = self._batch.new_indexes
+        names = [
+            name
+            for name, index in new.items()
+            if not all(isinstance(each, Column) for each in index.expressions)
+        ]
+        return [new.pop(name) for name in names]
 
     def _other_items(self) -> list[Item]:
         """What of the schema is to stay as it is written."""
