@@ -12,6 +12,7 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from socket import socket
+from traceback import extract_tb
 from typing import Any
 
 from alembic.config import Config
@@ -38,6 +39,8 @@ examples:
   {DISTRIBUTION} serve --reload
   {DISTRIBUTION} serve --host 0.0.0.0 --port 8080 --workers 4
 """
+#: Of a feature.
+EXAMPLES_FILE = "examples.py"
 #: How long requests under way may take when the server is told to stop, in seconds.
 GRACE = 20
 #: How long a worker may take to start, on a slow machine, before it counts as hung, in seconds.
@@ -186,7 +189,16 @@ def add_examples(url: URL) -> None:
         raise CommandError(
             f"The example rows cannot be added, and none was: {driver.reason(error).rstrip('.')}. If"
             ' the models have what no migration makes, write one: `make migration m="..."`.'
-        ) from None
+        ) from error
+    except Exception as error:
+        frames = extract_tb(error.__traceback__)
+        places = [each for each in frames if EXAMPLES_FILE in each.filename]
+        if not places:
+            raise
+        raise CommandError(
+            f"The example rows cannot be added, and none was: {places[-1].filename}, line"
+            f" {places[-1].lineno}: {type(error).__name__}: {error}. Correct the file."
+        ) from error
 
 
 async def _add_examples(url: URL) -> None:
