@@ -107,6 +107,11 @@ def types(_: Connection) -> dict[str, str]:
     return {}
 
 
+def is_seen(_: str) -> bool:
+    """Whether all that the SQL does is seen in the schema: none is taken over."""
+    return False
+
+
 def shapes(connection: Connection) -> dict[str, str]:
     """What rows have to fit, by the names of the tables."""
     return {name: _shape(connection, name) for name in inspect(connection).get_table_names()}

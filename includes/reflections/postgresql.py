@@ -44,6 +44,16 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE (n.nspname = current_schema() OR n.nspname IN ({SCHEMAS})) AND c.relkind IN ('r', 'p')
 """
 DEFAULTS = ("postgresql_include", "postgresql_nulls_not_distinct")
+# As `types` and autogenerate write it.
+SEEN = re.compile(
+    r"""
+    CREATE\ TYPE\ [^;]+?\ AS\ ENUM\ \(('([^']|'')*'(,\ ?)?)*\)
+    | ALTER\ TYPE\ [^;]+?\ (ADD|RENAME)\ VALUE\ [^;]+
+    | CREATE\ SCHEMA\ (IF\ NOT\ EXISTS\ )?("[^"]+"|\w+)
+    | DROP\ (TYPE|SCHEMA)\ [^;]+
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
 # How it tells `name IN ('a', 'b')`, and takes it otherwise when it is told so.
 IS_IN = re.compile(
     r'(?:\((?P<name>\w+|"[^"]+")\)|(?P<bare>\w+|"[^"]+"))::text = ANY'
@@ -114,6 +124,11 @@ def types(connection: Connection) -> dict[str, str]:
     return {f"CREATE SCHEMA {name}": f"DROP SCHEMA {name}" for name in schemas} | {
         f"CREATE TYPE {name} AS ENUM ({labels})": f"DROP TYPE {name}" for name, labels in rows
     }
+
+
+def is_seen(sql: str) -> bool:
+    """Whether all that the SQL does is seen in the schema, and is taken over."""
+    return SEEN.fullmatch(sql) is not None
 
 
 def shapes(connection: Connection) -> dict[str, str]:

@@ -3,22 +3,17 @@
 It keeps the id of the last one: a database that is there or beyond has nothing to do.
 """
 
-import ast
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.util import cache_from_source
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from textwrap import shorten
-from typing import NamedTuple
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from alembic.operations.ops import BulkInsertOp
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection
@@ -29,50 +24,17 @@ from ..connection import connect, look
 from ..git import Git
 from ..history import digest
 from ..refusal import RefusedError
-from ..review.recording import Recording, recorded
+from ..review.recording import recorded
 from ..rows.fill import names_of_tables
 from ..schema.definitions import other_schemas
 from ..schema.snapshot import Facts, differences, qualified, snapshot
 from ..scripts import read_scripts, title
 from ..throwaway import database_alike, explained, reason, run_step
+from .calls import EXTENSION, Call, calls, made_calls
 from .creation import Creation, creation
 
-#: What these do is not in the schema that they leave, or cannot be told from it.
-CALLS = {
-    "batched_update",
-    "bulk_insert",
-    "exec_driver_sql",
-    "execute",
-    "get_bind",
-    "run_async",
-    "scalar",
-    "scalars",
-}
 COMMAND = f"{DISTRIBUTION} db squash"
 END_OF_HEADER = "\n\n\ndef upgrade("
-#: SQL of which all is seen in the schema, as it is written here and by autogenerate.
-SEEN = re.compile(
-    r"""
-    CREATE\ TYPE\ [^;]+?\ AS\ ENUM\ \(('([^']|'')*'(,\ ?)?)*\)
-    | ALTER\ TYPE\ [^;]+?\ (ADD|RENAME)\ VALUE\ [^;]+
-    | CREATE\ SCHEMA\ (IF\ NOT\ EXISTS\ )?("[^"]+"|\w+)
-    | DROP\ (TYPE|SCHEMA)\ [^;]+
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
-#: It stays as it is.
-EXTENSION = re.compile(r"CREATE EXTENSION (?:IF NOT EXISTS )?([^;]+)", re.IGNORECASE)
-
-
-class Call(NamedTuple):
-    """What changes more than the schema, and where that is said."""
-
-    script: Script
-    line: int
-    what: str
-
-    def __str__(self) -> str:
-        return f"{Path(self.script.path).name}, line {self.line}: {shorten(self.what, 80)}"
 
 
 @dataclass(frozen=True)
@@ -87,12 +49,12 @@ class Old:
 
     def refuse(self, found: Iterable[Call]) -> None:
         """What would be lost to new databases."""
-        calls = [each for each in found if each.script.revision not in self.agreed]
-        if not calls:
+        lost = [each for each in found if each.script.revision not in self.agreed]
+        if not lost:
             return
-        listed = "".join(f"\n  {each}" for each in dict.fromkeys(calls))
-        names = dict.fromkeys(each.script.revision for each in calls)
-        first = min(self.scripts.index(each.script) for each in calls)
+        listed = "".join(f"\n  {each}" for each in dict.fromkeys(lost))
+        names = dict.fromkeys(each.script.revision for each in lost)
+        first = min(self.scripts.index(each.script) for each in lost)
         way_out = f"if new databases do not need it, say so (`{self._command(self.last, *names)}`)"
         if first:
             up_to = self._command(self.scripts[first - 1].revision)
@@ -118,7 +80,7 @@ def squash(config: Config, last: str, *, without: Sequence[str]) -> None:
     old = Old(scripts, last, without, agreed)
     _refuse_lost_files(Git(script), scripts)
     _refuse_branches(script, target, scripts)
-    old.refuse(call for each in scripts for call in _calls(each))
+    old.refuse(call for each in scripts for call in calls(each))
     with TemporaryDirectory(dir=Path(target.path).parent, prefix=".squash") as folder:
         new = _write_and_try(config, Path(folder), script, target, old)
         new.replace(target.path)
@@ -153,52 +115,16 @@ def _refuse_branches(script: ScriptDirectory, target: Script, old: Sequence[Scri
             )
 
 
-def _calls(script: Script) -> Iterator[Call]:
-    """As they stand in the file, but for those on the way down."""
-    tree = ast.parse(Path(script.path).read_text(encoding="utf-8"))
-    for part in tree.body:
-        if isinstance(part, ast.FunctionDef) and part.name == "downgrade":
-            continue
-        for node in ast.walk(part):
-            if isinstance(node, ast.Call) and _name(node.func) in CALLS and not _is_harmless(node):
-                yield Call(script, node.lineno, ast.unparse(node))
-
-
-def _is_harmless(call: ast.Call) -> bool:
-    sql = call.args[0] if len(call.args) == 1 else None
-    return isinstance(sql, ast.Constant) and _stays(str(sql.value))
-
-
-def _stays(sql: str) -> bool:
-    return bool(SEEN.fullmatch(sql) or EXTENSION.fullmatch(sql))
-
-
-def _name(function: ast.expr) -> str:
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""
-
-
-def _made_calls(script: Script, recording: Recording) -> Iterator[Call]:
-    """While it ran, through whatever other module."""
-    for statement in recording.statements:
-        if statement.origin == "sql" and not SEEN.fullmatch(statement.sql):
-            yield Call(script, statement.line, statement.sql)
-    for line, operation, _ in recording.operations:
-        if isinstance(operation, BulkInsertOp):
-            yield Call(script, line, f"rows for {operation.table.name}")
-
-
 def _write_and_try(
     config: Config, folder: Path, script: ScriptDirectory, target: Script, old: Old
 ) -> Path:
     """The new file, once a database that it makes is the same as one that the old ones make."""
     with database_alike(config) as elsewhere:
-        calls = _run(elsewhere, script, old)
-        matches = (EXTENSION.fullmatch(call.what) for call in calls)
+        made_by_old = _run(elsewhere, script, old)
+        matches = (EXTENSION.fullmatch(call.what) for call in made_by_old)
         kept = dict.fromkeys(match[1] for match in matches if match)
-        calls = [call for call in calls if not EXTENSION.fullmatch(call.what)]
-        old.refuse(calls)
+        left_out = [call for call in made_by_old if not EXTENSION.fullmatch(call.what)]
+        old.refuse(left_out)
         first = [f"CREATE EXTENSION IF NOT EXISTS {name}" for name in kept]
         with look(elsewhere) as other:
             wanted, made = snapshot(other), creation(other, first)
@@ -212,7 +138,7 @@ def _write_and_try(
             " before it comes; or drop it in a new migration, make it again in the next, and squash"
             " up to the former, with --without for each that has made or dropped it."
         )
-    for call in dict.fromkeys(calls):
+    for call in dict.fromkeys(left_out):
         config.print_stdout("%s", f"Left out: {call}")
     return new
 
@@ -228,8 +154,8 @@ def _run(elsewhere: URL, script: ScriptDirectory, old: Old) -> list[Call]:
             path = str(each.module.__file__)
             with recorded(connection, path, lambda _: None) as recording, explained():
                 run_step(config, script, each, "upgrade")
-            found += _made_calls(each, recording)
-            # A renamed one is not another; nor are rows seen that come past SQLAlchemy.
+            found += made_calls(each, recording)
+            # Rows may come past SQLAlchemy, too. A table that was renamed is not another.
             before, full = full, _full_tables(connection)
             if len(full) > len(before):
                 found.append(Call(each, 1, f"rows for {', '.join(set(full) - set(before))}"))
