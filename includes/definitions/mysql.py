@@ -26,6 +26,10 @@ SELECT 'view', table_name, '', view_definition
 FROM information_schema.views
 WHERE table_schema = DATABASE()
 UNION ALL
+SELECT 'sequence', table_name, '', ''
+FROM information_schema.tables
+WHERE table_schema = DATABASE() AND table_type = 'SEQUENCE'
+UNION ALL
 SELECT LOWER(routine_type), routine_name, '', routine_definition
 FROM information_schema.routines
 WHERE routine_schema = DATABASE()
