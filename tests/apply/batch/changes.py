@@ -32,6 +32,11 @@ def retype(name: str, type_: Any) -> Change:
     return lambda batch: batch.alter_column(name, type_=type_)
 
 
+def index_in_an_order(batch: BatchOperations) -> None:
+    require(batch)
+    batch.create_index("i", [sa.literal_column("a DESC")])
+
+
 def rename(batch: BatchOperations) -> None:
     batch.alter_column("n", new_column_name="renamed")
 

@@ -14,6 +14,7 @@ from .changes import (
     Change,
     Database,
     drop,
+    index_in_an_order,
     rename,
     rename_among_others,
     require,
@@ -113,10 +114,7 @@ SURVIVES = {
     ),
     "a new index in an order": Case(
         [PLAIN],
-        change=lambda batch: (
-            require(batch),
-            batch.create_index("i", [sa.literal_column("a DESC")]),
-        ),
+        change=index_in_an_order,
         query="SELECT sql FROM sqlite_master WHERE type = 'index'",
         answer=[("CREATE INDEX i ON t (a DESC)",)],
     ),
