@@ -319,6 +319,7 @@ class Author:
 
     def drop_table(self) -> None:
         name = self.random.choice([*self.models][:-2])
+        self._refuse_renamed(name)
         if self.is_gentle and any(self._refers(table, name) for table in self.models):
             raise LookupError  # Its rows do not come back.
         del self.models[name]
@@ -335,6 +336,11 @@ class Author:
                 item.target = new if item.target == old else item.target
         self.rename = f"{old}:{new}"
 
+    def _refuse_renamed(self, name: str) -> None:
+        """In one step nothing gets another name and goes."""
+        if name in re.split("[.:]", self.rename):
+            raise LookupError
+
     def _only_rename(self) -> None:
         if self.rename:
             raise LookupError
@@ -350,6 +356,7 @@ class Author:
 
     def drop_column(self) -> None:
         table, name = self._column(lambda column: column.is_plain or bool(column.computed))
+        self._refuse_renamed(name)
         self._drop_column(table, name)
 
     def _drop_column(self, table: str, name: str) -> None:
