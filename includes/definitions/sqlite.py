@@ -17,6 +17,7 @@ ALLOW = ""
 OPTIONS = re.compile(
     r"\bAUTOINCREMENT\b|\bSTRICT\b|\bWITHOUT\s+ROWID\b|\bON\s+CONFLICT\s+\w+", re.I
 )
+QUOTED = re.compile(r'["`\[](\w+)["`\]]')
 SYNONYMS = {"now()": "current_timestamp", "true": "1", "false": "0"}
 
 
@@ -93,7 +94,8 @@ def _constraints(inspector: Inspector, table: str) -> Iterator[tuple[str, str, s
             f"{columns} REFERENCES {target} {options}",
         )
     for check in inspector.get_check_constraints(table):
-        text = " ".join(check["sqltext"].split())
+        # A rename to what needs quotes, and back, leaves them there.
+        text = QUOTED.sub(r"\1", " ".join(check["sqltext"].split()))
         yield "check", check["name"] or text, table, text
 
 
@@ -120,7 +122,7 @@ def _meaning(default: str) -> str:
 
 def _plain(sql: str) -> str:
     """Without quotes around names, and with one form of spaces."""
-    text = re.sub(r'["`\[](\w+)["`\]]', r"\1", " ".join(sql.split()))
+    text = QUOTED.sub(r"\1", " ".join(sql.split()))
     return re.sub(r"\s*([(),])\s*", r"\1", text)
 
 

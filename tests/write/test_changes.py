@@ -209,6 +209,12 @@ CHANGES = [
         rename="users.grade:mark",
     ),
     Change(
+        "order what is one of a few",
+        {"users": f"{KEY}, {GRADES.format(repr('a'))}"},
+        {"users": f"{KEY}, {GRADES.replace('grade', 'order', 1).format(repr('a'))}"},
+        rename="users.grade:order",
+    ),
+    Change(
         "replace what is one of a few",
         {"users": f"{KEY}, {GRADES.replace('grade', 'mark', 1).format(repr('a'))}"},
         {"users": f"{KEY}, {GRADES.format(repr('a'))}"},
