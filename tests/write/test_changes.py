@@ -55,6 +55,7 @@ IN_CAPITALS = (
     "sa.Column('scope', sa.Enum('users:read', 'Users'{0}, name='JobScope')),"
     " sa.Column('kind', sa.Enum('a', name='order'))"
 )
+SIZES = r"sa.Column('size', sa.Enum({}'M\\L', name='size'))"
 BY_CODE = {
     "groups": f"{KEY}, sa.Column('code', sa.String(9), unique=True)",
     "members": f"{KEY}, sa.Column('group_code', sa.ForeignKey('groups.code'))",
@@ -256,6 +257,12 @@ CHANGES = [
         {"users": f"{KEY}, {IN_CAPITALS.format(', ' + repr('*:read'))}"},
     ),
     Change(
+        "add a size beside one with a backslash",
+        {"users": f"{KEY}, {SIZES.format('')}"},
+        {"users": f"{KEY}, {SIZES.format(repr('S') + ', ')}"},
+        databases=("postgresql",),
+    ),
+    Change(
         "drop two that need a unique column",
         {**TEAMS, **BY_CODE},
         TEAMS,
@@ -315,7 +322,7 @@ def test_changes(lab: Lab, write: Write, begin: int) -> None:
     assert not any("nulls_not_distinct" in path.read_text() for path in versions(lab))
     # PostgreSQL's counter keeps the name of a table that was renamed, until that is made anew; and a
     # type keeps its values.
-    kept = ("_id_seq", ": type JobScope is ENUM")
+    kept = ("_id_seq", ": type JobScope is ENUM", ": type size is ENUM")
     assert [line for line in made.ways_back if not any(each in line for each in kept)] == []
 
 

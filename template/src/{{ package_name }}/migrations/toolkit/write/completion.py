@@ -38,7 +38,7 @@ from ..schema.snapshot import Thing, qualified
 from .parts import Part, in_table, quoted, quoted_word, reversible
 
 EXPRESSION = re.compile(r"GENERATED ALWAYS AS \((.*)\)[^)]*$")
-VALUES = re.compile(r"'((?:[^']|'')*)'")
+VALUES = re.compile(r"E?'(?:[^']|'')*'")
 
 
 class Completion:
@@ -249,7 +249,7 @@ def _more_values(name: str, found: str, wanted: str) -> Part | None:
     part = Part()
     for at, value in enumerate(new):
         if value not in old:
-            place = f" AFTER '{new[at - 1]}'" if at else f" BEFORE '{new[1]}'"
-            statement = f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS '{value}'{place}"
+            place = f"AFTER {new[at - 1]}" if at else f"BEFORE {new[1]}"
+            statement = f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {value} {place}"
             part.up.append(ExecuteSQLOp(statement))
     return part
