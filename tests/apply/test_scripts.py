@@ -66,6 +66,22 @@ def test_no_script_ends_in_the_midst_of_a_migration(lab: Lab) -> None:
             assert "Traceback" not in script.errors
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_script_goes_where_env_py_says(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", CHANGE)
+    env, script = lab.project.package / "migrations" / "env.py", lab.project.path / "script.sql"
+    text = env.read_text()
+    options = f"output_buffer=open({str(script)!r}, 'wb'), output_encoding='utf-16',"
+    try:
+        env.write_text(text.replace("load_models,\n", f"load_models,\n    {options}\n"))
+        with lab.fresh() as target:
+            assert _write(target, "upgrade").output == ""
+    finally:
+        env.write_text(text)
+    assert TEXT in script.read_text("utf-16")
+
+
 def _write(target: Target, *arguments: str) -> Ended:
     job = replace(target.job("db", *arguments, "--sql"), ours=True, apart=True)
     [[ended]] = target.lab.launch([job])

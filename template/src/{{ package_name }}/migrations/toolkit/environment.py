@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -144,9 +144,9 @@ def _run_on(connection: Connection, options: Options) -> None:
 def _write_sql(url: URL, options: Options) -> None:
     options = {"literal_binds": True, "dialect_opts": {"paramstyle": "named"}} | options
     options = _with_ours(_with_tables(options), Recorder())
-    output = options.pop("output_buffer", None) or context.config.output_buffer or sys.stdout
+    output: Any = options.pop("output_buffer", None) or context.config.output_buffer or sys.stdout
     # Half a script would leave half a migration where the server commits each statement.
-    script = StringIO()
+    script: BytesIO | StringIO = BytesIO() if options.get("output_encoding") else StringIO()
     context.configure(dialect_name=url.get_backend_name(), output_buffer=script, **options)
     context.get_context().impl.static_output(SCRIPT)
     with _progress(), failure.unwritable(), context.begin_transaction():
