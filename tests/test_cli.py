@@ -231,3 +231,10 @@ def test_a_file_that_cannot_be_read_or_written_is_one_sentence(render: Render) -
     done = project.run(*command, check=False)
     assert done.returncode == 1
     assert done.stderr == f"FAILED: {head} cannot be read or written: Is a directory.\n"
+
+    folder = project.package / "migrations" / "versions"
+    folder.rename(folder.with_name("elsewhere"))
+    folder.touch()
+    done = project.run(project.console_script, "db", "upgrade", check=False)
+    assert done.returncode == 1
+    assert f"cannot be read: {folder}: NotADirectoryError: " in done.stderr

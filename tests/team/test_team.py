@@ -138,7 +138,11 @@ BROKEN: dict[str, tuple[Callable[[Lab], None], str]] = {
     ),
     "conflict": (
         lambda lab: spoil(lab, "r2", "def upgrade", "<<<<<<< HEAD\ndef upgrade"),
-        "r2.py, line 11: SyntaxError: ",
+        "r2.py, line 11: git has left a conflict there. ",
+    ),
+    "link": (
+        lambda lab: (versions(lab) / "r3.py").symlink_to("nowhere.py"),
+        "versions: ImportError: Can't find Python file ",
     ),
     "import": (
         lambda lab: spoil(lab, "r2", "import time", "from time import no_such_thing"),

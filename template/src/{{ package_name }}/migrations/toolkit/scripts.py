@@ -15,6 +15,8 @@ from .refusal import RefusedError
 
 #: What Alembic says of a file in the folder of the migrations.
 NAMELESS = re.compile(r"Could not determine revision id from filename (.+?)\. Be sure")
+#: How git marks what it could not merge.
+CONFLICT = ("<<<<<<<", "=======", ">>>>>>>")
 
 
 class History(RevisionMap):
@@ -48,6 +50,7 @@ def check_scripts(script: ScriptDirectory) -> ScriptDirectory:
     if "_revision_map" in vars(script.revision_map):
         return script
     try:
+        _refuse_hidden(script)
         found = list(script._load_revisions())
     except CommandError as error:
         if not (nameless := NAMELESS.match(str(error))):
@@ -68,6 +71,13 @@ def check_scripts(script: ScriptDirectory) -> ScriptDirectory:
     return script
 
 
+def _refuse_hidden(script: ScriptDirectory) -> None:
+    """Alembic takes a folder that it may not read for one without migrations."""
+    for folder in map(Path, script._version_locations):
+        if folder.exists():
+            next(folder.iterdir(), None)
+
+
 def squashes(scripts: Iterable[Script]) -> dict[str, str]:
     """The revisions that have no file any more, and the one that stands for each."""
     return {
@@ -84,18 +94,28 @@ def title(script: Script) -> str:
 
 def _unreadable(error: Exception, script: ScriptDirectory) -> str:
     """With the place in the migration, whatever it has called."""
-    places = [(error.filename, error.lineno)] if isinstance(error, SyntaxError) else []
     frames = traceback.extract_tb(error.__traceback__)
-    places += [(frame.filename, frame.lineno) for frame in reversed(frames)]
+    places = [(frame.filename, frame.lineno) for frame in reversed(frames)]
+    if isinstance(error, SyntaxError | OSError):
+        places.insert(0, (str(error.filename), getattr(error, "lineno", None)))
+    folders = script._version_locations
     file, line = next(
-        (place for place in places if place[0] and Path(place[0]).is_relative_to(script.dir)),
-        places[0],
+        (place for place in places if any(map(Path(place[0]).is_relative_to, folders))),
+        (script.versions, None),
     )
-    reason = error.msg if isinstance(error, SyntaxError) else str(error)
+    at = f", line {line}" if line else ""
     return (
-        f"A migration cannot be read: {file}, line {line}: {type(error).__name__}: {reason}."
-        " Correct the file, and run the command again."
+        f"A migration cannot be read: {file}{at}: {_reason(error)}. Correct that, and run the command"
+        " again."
     )
+
+
+def _reason(error: Exception) -> str:
+    if not isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error}"
+    if (error.text or "").startswith(CONFLICT):
+        return "git has left a conflict there"
+    return f"{type(error).__name__}: {error.msg}"
 
 
 def _problems(scripts: Sequence[Script]) -> Iterator[str]:
