@@ -40,6 +40,8 @@ _CONTAINERS = {
 # Nothing here has to survive a power cut.
 _POSTGRESQL_OPTIONS = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
 _INNODB_OPTIONS = ["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0"]
+#: A file system in memory, which Linux has, and how much has to be free there.
+_MEMORY, _ROOM = "/dev/shm", 4 * 2**30  # noqa: S108
 
 
 class UnavailableError(Exception):
@@ -129,11 +131,18 @@ def installed(database: str, folder: str, port: int) -> Service:
 
 
 def make_folder(database: str) -> str:
-    """For a server, which runs under another account if this one is root's."""
-    folder = tempfile.mkdtemp(prefix=f"{database}-")
+    """For a server, which runs under another account if this one is root's.
+
+    In memory databases are made and dropped several times as fast.
+    """
+    folder = tempfile.mkdtemp(prefix=f"{database}-", dir=_MEMORY if _has_room() else None)
     if user := _unprivileged(database):
         shutil.chown(folder, user)
     return folder
+
+
+def _has_room() -> bool:
+    return os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM
 
 
 def local_url(database: str, port: int) -> str:
