@@ -56,6 +56,8 @@ def _plain(value: Any) -> str:
 def losses(before: Contents, after: Contents) -> Iterator[tuple[str, str]]:
     """A table, or table.column, and how it is lost."""
     for table, columns in before.items():
+        if after.get(table) == columns:
+            continue  # As most are.
         name = table if table in after else _renamed(columns, before, after)
         found = after.get(name)
         if found is None:
