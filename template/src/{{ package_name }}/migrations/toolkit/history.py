@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -141,6 +141,7 @@ def digest(path: str) -> str:
     return digest_of(Path(path).read_bytes())
 
 
+@lru_cache(maxsize=1)  # On MySQL and MariaDB the journal needs it as well.
 def digest_of(source: str | bytes) -> str:
     tree = ast.parse(source)
     return hashlib.sha256(repr(_shape(tree)).encode()).hexdigest()
