@@ -146,7 +146,7 @@ def _write_sql(url: URL, options: Options) -> None:
     options = _with_ours(_with_tables(options), Recorder())
     output: Any = options.pop("output_buffer", None) or context.config.output_buffer or sys.stdout
     # Half a script would leave half a migration where the server commits each statement.
-    script: BytesIO | StringIO = BytesIO() if options.get("output_encoding") else StringIO()
+    script: Any = BytesIO() if options.get("output_encoding") else StringIO()
     context.configure(dialect_name=url.get_backend_name(), output_buffer=script, **options)
     context.get_context().impl.static_output(SCRIPT)
     with _progress(), failure.unwritable(), context.begin_transaction():
