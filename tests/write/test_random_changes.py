@@ -35,7 +35,7 @@ def test_random_changes(lab: Lab, write: Write, rounds: int) -> None:
         shutil.rmtree(lab.project.package / "migrations" / "versions", ignore_errors=True)
         if found := list(_wrong(lab, steps, author.is_gentle)):
             failed.append(
-                f"{lab.database}, seed {seed}:\n{pformat(found, 120)}\n{_as_cases(steps)}"
+                f"{lab.database}, seed {seed}:\n{pformat(found, width=120)}\n{_as_cases(steps)}"
             )
     assert not failed, "\n\n".join(failed)
 
@@ -70,6 +70,6 @@ def _as_cases(steps: list[Step]) -> str:
         name = f"step {number}: {', '.join(after.changes)}"
         rename = f", rename={after.rename!r}" * bool(after.rename)
         cases.append(
-            f"Change(\n{name!r},\n{pformat(before.models, 120)},\n{pformat(after.models, 120)}{rename}),"
+            f"Change(\n{name!r},\n{pformat(before.models, width=120)},\n{pformat(after.models, width=120)}{rename}),"
         )
     return "\n".join(cases)
