@@ -170,7 +170,7 @@ def test_an_index_that_is_still_being_built(chain: Lab) -> None:
         assert killed.code == -9
         assert "still runs on the server" in second.result().output
         assert second.result().code == 0, second.result().output
-        assert _indexes(target)["Ix New"]
+        assert indexes(target)["Ix New"]
 
 
 @contextmanager
@@ -182,7 +182,7 @@ def _in_transaction(target: Target, statement: str) -> Iterator[Connection]:
         yield connection
 
 
-def _indexes(target: Target) -> dict[object, object]:
+def indexes(target: Target) -> dict[object, object]:
     """Which there are, and whether they are valid."""
     return {name: valid for name, valid, _ in target.query(INDEXES)}
 
@@ -196,10 +196,10 @@ def test_an_index_that_could_not_be_built(lab: Lab) -> None:
         said = target.alembic("upgrade", "head").output
         assert "failed at `CREATE UNIQUE INDEX" in said
         assert "could not create unique index" in said
-        assert _indexes(target)["Ix New"] is False
+        assert indexes(target)["Ix New"] is False
         target.execute("UPDATE accounts SET amount = 10000000 + id")
         target.upgrade("head")
-        assert _indexes(target)["Ix New"] is True
+        assert indexes(target)["Ix New"] is True
         assert "alembic_unfinished" not in target.tables()
 
 
@@ -222,7 +222,7 @@ def test_a_statement_that_was_corrected(lab: Lab) -> None:
     with lab.fresh() as target:
         target.upgrade("r1")
         assert target.alembic("upgrade", "head").code != 0
-        assert "ix_old" not in _indexes(target)
+        assert "ix_old" not in indexes(target)
         lab.write("r2", CONCURRENTLY.replace('["amount"]', '["id"]'))
         target.upgrade("head")
         definitions = {name: definition for name, _, definition in target.query(INDEXES)}
@@ -279,11 +279,11 @@ def test_an_index_without_a_name(lab: Lab) -> None:
     lab.write("r2", f"with op.get_context().autocommit_block():\n    op.execute('{index}')")
     with lab.fresh() as target:
         target.upgrade("r1")
-        indexes = _indexes(target)
+        before = indexes(target)
         refused = target.alembic("upgrade", "head")
         assert "r2 builds an index without a name" in refused.output
         assert "Traceback" not in refused.output
-        assert _indexes(target) == indexes
+        assert indexes(target) == before
 
 
 def test_what_was_begun_is_completed_first(chain: Lab) -> None:
@@ -315,128 +315,6 @@ def test_what_was_begun_is_not_taken_for_nothing_to_do(chain: Lab) -> None:
         chain.write("r2", CONCURRENTLY, CONCURRENTLY_BACK)
         assert target.alembic("downgrade", "-1").code == 0
         assert target.alembic("upgrade", "r1").code == 0
-
-
-BEFORE_THE_BLOCK = """
-op.add_column("accounts", sa.Column("currency", sa.String(3)))
-with op.get_context().autocommit_block():
-    op.create_index("ix_currency", "accounts", ["currency"], postgresql_concurrently=True)
-"""
-READ_BEFORE_THE_BLOCK = """
-rows = op.get_bind().execute(sa.text("SELECT count(*) FROM accounts")).scalar()
-op.execute("SET LOCAL statement_timeout = 0")
-if rows:
-    with op.get_context().autocommit_block():
-        op.create_index("ix_amount", "accounts", ["amount"], postgresql_concurrently=True)
-"""
-
-
-def test_a_change_before_an_autocommit_block_is_refused(lab: Lab) -> None:
-    lab.write("r1", CREATE)
-    lab.write("r2", BEFORE_THE_BLOCK)
-    with lab.fresh() as target:
-        target.upgrade("r1")
-        before = [target.query(fact) for fact in FACTS]
-        for command in (target.alembic, target.db):
-            refused = command("upgrade", "head")
-            assert refused.code != 0
-            assert "Traceback" not in refused.output
-            assert "r2 changes something before its autocommit_block()" in refused.output
-        assert [target.query(fact) for fact in FACTS] == before
-
-
-@pytest.mark.parametrize(
-    "end",
-    [
-        'op.execute("/* now */ commit;")',
-        'op.execute("ROLLBACK WORK")',
-        "op.execute(\"INSERT INTO accounts VALUES (1, 1); COMMIT; SELECT 'x'\")",
-        'op.execute("BEGIN; UPDATE accounts SET amount = 1; END;")',
-        "op.execute(\"PREPARE TRANSACTION 'x'\")",
-        "op.get_bind().commit()",
-        "op.get_bind().rollback()",
-    ],
-)
-def test_a_migration_does_not_end_its_transaction(lab: Lab, end: str) -> None:
-    lab.write("r1", CREATE)
-    lab.write("r2", f'op.execute("CREATE TABLE a (id INT)")\n{end}\nop.execute("SELECT 1/0")')
-    with lab.fresh() as target:
-        target.upgrade("r1")
-        before = [target.query(fact) for fact in FACTS]
-        refused = target.alembic("upgrade", "head")
-        assert refused.code != 0
-        assert "FAILED: Migration r2 " in refused.output
-        assert "leave " in refused.output.lower()
-        assert "Traceback" not in refused.output
-        assert [target.query(fact) for fact in FACTS] == before
-
-
-def test_what_looks_like_the_end_of_a_transaction(lab: Lab) -> None:
-    lab.write(
-        "r1",
-        """
-        op.execute("SAVEPOINT here")
-        op.execute("ROLLBACK TO SAVEPOINT here; ROLLBACK TRANSACTION TO here")
-        op.execute("CREATE TABLE notes (text TEXT DEFAULT '; COMMIT;') -- ; COMMIT")
-        op.execute("CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN NULL; COMMIT; END $$")
-        op.execute("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END")
-        op.execute(
-            "CREATE FUNCTION g() RETURNS int BEGIN ATOMIC"
-            " SELECT 1; SELECT CASE WHEN true THEN 1 END; END; SELECT 1"
-        )
-        with op.get_bind().begin_nested() as nested:
-            nested.rollback()
-        from sqlalchemy.orm import Session
-        with Session(op.get_bind()) as session:
-            session.execute(sa.text("INSERT INTO notes VALUES ('kept')"))
-            session.commit()
-        """,
-    )
-    with lab.fresh() as target:
-        target.upgrade("head")
-
-
-@pytest.mark.parametrize(
-    ("end", "rest"),
-    [
-        ("commit", 'op.create_table("b", sa.Column("id", sa.Integer))'),
-        ("commit", "1 / 0"),
-        ("rollback", "pass"),
-    ],
-)
-def test_a_migration_that_has_ended_its_transaction(lab: Lab, end: str, rest: str) -> None:
-    """Through the driver, so that it is known only afterwards: what is said of it is true."""
-    create = 'op.create_table("a", sa.Column("id", sa.Integer))'
-    lab.write("r1", CREATE)
-    lab.write("r2", f"{create}\nop.get_bind().connection.{end}()\n{rest}")
-    with lab.fresh() as target:
-        target.upgrade("r1")
-        ended = target.alembic("upgrade", "head")
-        assert ended.code != 0
-        assert "Migration r2 has ended its transaction by itself" in ended.output
-        assert "Nothing of it stays" not in ended.output
-        assert "b" not in target.tables()
-        assert '"half-applied"' in target.db("status", "--json").output
-        target.execute("DROP TABLE IF EXISTS a")
-        lab.write("r2", create)
-        target.upgrade("head")
-        assert '"current"' in target.db("status", "--json").output
-
-
-def test_what_only_reads_may_come_before_an_autocommit_block(lab: Lab) -> None:
-    lab.write("r1", CREATE)
-    lab.write("r2", READ_BEFORE_THE_BLOCK)
-    with lab.fresh() as target:
-        target.upgrade("head")
-        assert _indexes(target)["ix_amount"] is True
-
-
-def test_the_first_migration_may_have_an_autocommit_block(lab: Lab) -> None:
-    """On an empty database, where Alembic's own table is made in the same run."""
-    lab.write("r1", "with op.get_context().autocommit_block():\n    op.execute('VACUUM')")
-    lab.write("r2", CREATE)
-    with lab.fresh() as target:
-        target.upgrade("head")
 
 
 @pytest.mark.parametrize(("start", "command"), [("r1", "upgrade head"), ("r3", "downgrade r1")])
