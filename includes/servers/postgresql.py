@@ -193,7 +193,7 @@ def _undivided(
         event.listen(connection, name, listener)
     try:
         yield
-        if not connection.exec_driver_sql(IS_MARKED).scalar():
+        if not _is_same(connection):
             raise _ended(connection, notes, step)
     except Exception as error:
         if _is_idle(connection) and not isinstance(error, CommandError):
@@ -327,6 +327,14 @@ def _ended(connection: Connection, notes: concurrently.Notes, step: MigrationInf
         f" rollback() of the driver's connection. {ONE_TRANSACTION} What it did before may stay:"
         " undo that by hand before you run the command again."
     )
+
+
+def _is_same(connection: Connection) -> bool:
+    """Still in the transaction that it began. The server reports each other name by itself; who
+    gave it one, or is behind a pooler that does not pass that on, is asked."""
+    if _driver(connection).info.parameter_status("application_name") == NAME:
+        return True
+    return bool(connection.exec_driver_sql(IS_MARKED).scalar())
 
 
 def _is_idle(connection: Connection) -> bool:

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
@@ -96,7 +97,8 @@ class Sweep:
         variables = QUIET | ({IDLE: "1"} if frozen else {})
         ended = self._second.run(self.url, *COMMANDS[direction], **variables)
         if cut and frozen:
-            os.kill(cut.process, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # After its farewell it waits for no answer.
+                os.kill(cut.process, signal.SIGKILL)
             self._first.end()
         self._count.resumed += "completing it" in ended.output
         if ended.code:

@@ -28,6 +28,16 @@ def test_what_is_executed_must_stay_in_the_file(workshop: Workshop) -> None:
         case.complete()
 
 
+def test_what_came_before_one_that_failed_must_stay_too(workshop: Workshop) -> None:
+    failing = 'op.execute("ALTER TABLE nothing ADD COLUMN c INT")'
+    with workshop.case(A + B + failing) as case:
+        case.refused()
+        case.edit(A)
+        assert "Put it back as it was: ALTER TABLE t ADD COLUMN b INT" in case.refused()
+        case.edit(A + B)
+        case.complete()
+
+
 def test_another_step_comes_after_the_half_applied_one(workshop: Workshop) -> None:
     undo = 'op.execute("ALTER TABLE t DROP COLUMN b")\ndie()\nop.execute("ALTER TABLE t DROP a")'
     with workshop.case(A + DIE + B, undo) as case:
@@ -105,6 +115,15 @@ def test_rows_outside_transactions(workshop: Workshop) -> None:
         case.interrupt("INSERT INTO m", moment="before")
         case.complete("-x", "resume=again", "upgrade", "head")
         assert case.query("SELECT COUNT(*) FROM m") == [(1,)]
+
+
+def test_a_table_that_leaves_its_engine_meanwhile(workshop: Workshop) -> None:
+    change = (
+        'op.execute("ALTER TABLE u ENGINE=MyISAM")\nop.execute("INSERT INTO u VALUES (1, 1)")\n'
+    )
+    with workshop.case(TIMES_TEN + change + B, first=TWO_TABLES) as case:
+        case.interrupt("INSERT INTO u")
+        assert "the server does not tell whether it took effect" in case.refused()
 
 
 def test_a_procedure(workshop: Workshop) -> None:

@@ -56,6 +56,24 @@ def test_kind(statements: Any, sql: str, kind: str) -> None:
     assert statements.Statement.parse(sql).kind.name == kind
 
 
+@pytest.mark.parametrize(
+    ("sql", "may"),
+    [
+        ("ALTER TABLE t ENGINE = MyISAM", True),
+        ("SET default_storage_engine = MyISAM", True),
+        ("CREATE TABLE a LIKE b", True),
+        ("RENAME TABLE a TO b", True),
+        ("ALTER TABLE a RENAME b", True),
+        ("USE other", True),
+        ("CALL p()", True),
+        ("CREATE TABLE a (id INT)", False),
+        ("ALTER TABLE t ADD COLUMN likely INT", False),
+    ],
+)
+def test_what_may_bring_another_engine(statements: Any, sql: str, may: bool) -> None:
+    assert statements.Statement.parse(sql).may_change_engines is may
+
+
 def test_comments_and_space_do_not_count_outside_quotes(statements: Any) -> None:
     one = statements.Statement.parse("INSERT  INTO t -- Why.\nVALUES ('a  b', '/* c */');")
     other = statements.Statement.parse("INSERT INTO t VALUES /* That. */ ('a  b', '/* c */')")

@@ -7,10 +7,10 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Sequence
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, MigrationInfo
@@ -61,19 +61,18 @@ class Recorder:
     ) -> None:
         if not self.steps:
             _create_history_within(ctx)
-        now = time.monotonic()
+        now, insert = time.monotonic(), _insert(ctx.dialect.name)
         for direction, script in _changed(step, heads):
             row: dict[str, Any] = {
                 "revision": script.revision,
                 "direction": direction,
                 "digest": digest(script.path),
-                "applied_at": _utc_now(ctx.dialect.name),
             }
             if ctx.as_sql:
-                row["release"] = self._origin["release"]
+                ctx.execute(insert.values(row | {"release": self._origin["release"]}))
             else:
                 row |= {"seconds": round(now - self.since, 3), **self._origin}
-            ctx.execute(HISTORY.insert().inline().values(row))
+                cast(sa.Connection, ctx.connection).execute(insert, row)
         self.steps += 1
         self.since = time.monotonic()
 
@@ -211,6 +210,8 @@ def _user() -> str | None:
         return None
 
 
-def _utc_now(dialect: str) -> sa.Function[Any]:
-    """By the server's clock; MySQL's CURRENT_TIMESTAMP is in the time zone of whoever asks."""
-    return sa.func.utc_timestamp() if dialect in {"mysql", "mariadb"} else sa.func.now()
+@cache  # SQLAlchemy compiles it once.
+def _insert(dialect: str) -> sa.Insert:
+    """The time is the server's; MySQL's CURRENT_TIMESTAMP is in the time zone of whoever asks."""
+    now = sa.func.utc_timestamp() if dialect in {"mysql", "mariadb"} else sa.func.now()
+    return HISTORY.insert().inline().values(applied_at=now)

@@ -1,7 +1,8 @@
 """The journal's table: one row per statement of the revision under way, or none."""
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import Connection, inspect
 
@@ -38,8 +39,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     number: int
     direction: str
     revision: str
@@ -64,7 +64,7 @@ class Entry:
         return self.state != State.FAILED and Statement(self.statement).kind is not Kind.READ
 
 
-_COLUMNS = ", ".join(field.name for field in fields(Entry))
+_COLUMNS = ", ".join(Entry._fields)
 _DEFINITION = """(
     number INT PRIMARY KEY,
     direction VARCHAR(9) NOT NULL,
@@ -108,11 +108,11 @@ class Entries:
 
     def write(self, entry: Entry) -> None:
         """In place of the one with the same number, with the session's LAST_INSERT_ID()."""
-        marks = ", ".join(["%s"] * len(fields(Entry)))
+        marks = ", ".join(["%s"] * len(entry))
         self._wire.run(
             f"REPLACE INTO {self._table} ({_COLUMNS}, last_insert_id)"
             f" VALUES ({marks}, LAST_INSERT_ID())",
-            *astuple(entry),
+            *entry,
         )
 
     def restore_last_insert_id(self, number: int) -> None:

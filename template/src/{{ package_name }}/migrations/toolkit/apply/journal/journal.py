@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -41,6 +40,7 @@ class Journal:
                 " would see one: connect without MULTI_STATEMENTS."
             )
         self._entries = Entries(self._wire)
+        self._schema = Schema(connection, self._wire)
         #: What this run has completed last; when another step follows, it is committed.
         self._completed: Step | None = None
         #: While a migration runs: Alembic's own statements are none of its.
@@ -60,7 +60,7 @@ class Journal:
         file = history.digest(script.path)
         try:
             left = self._load(now)
-            self._replay = Replay(self._connection, self._entries, now, file, left)
+            self._replay = Replay(self._wire, self._schema, self._entries, now, file, left)
             with self._replay.running():
                 yield
             self._completed = now
@@ -131,10 +131,9 @@ class Journal:
             left[last.number] = self._judge(last, resume)
 
     def _judge(self, last: Entry, resume: Resume | None) -> Entry:
-        schema = Schema(self._connection, self._wire)
-        done = took_effect(last, schema, self._wire, resume)
+        done = took_effect(last, self._schema, self._wire, resume)
         state = State.DONE if done else State.FAILED
-        judged = replace(last, state=state, outcome=values.dump(outcome.NOTHING))
+        judged = last._replace(state=state, outcome=values.dump(outcome.NOTHING))
         # It is written with the entry, and this session has another one.
         self._entries.restore_last_insert_id(last.number)
         self._entries.write(judged)

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from alembic.util import CommandError
-from sqlalchemy import Connection
 from sqlalchemy.engine.default import DefaultExecutionContext
 
 from ..... import DISTRIBUTION
@@ -38,15 +37,15 @@ class Replay:
 
     def __init__(
         self,
-        connection: Connection,
+        wire: Wire,
+        schema: Schema,
         entries: Entries,
         step: Step,
         file: str,
         left: dict[int, Entry],
     ) -> None:
-        self._connection = connection
-        self._wire = Wire(connection)
-        self._schema = Schema(connection, self._wire)
+        self._wire = wire
+        self._schema = schema
         self._entries = entries
         self._step = step
         self._file = file
@@ -86,7 +85,8 @@ class Replay:
     def _finish(self) -> None:
         """With the change of the version row, in one transaction."""
         for number, entry in self._left.items():
-            if number > self._number and entry.state == State.DONE:
+            was_executed = entry.state != State.FAILED and self._is_answered(entry)
+            if number > self._number and was_executed:
                 raise CommandError(self._changed(entry))
         if self._number or self._left:
             self._entries.clear()
@@ -114,7 +114,7 @@ class Replay:
             return
         self._number += 1
         entry = self._left.get(self._number)
-        if entry and (entry.state == State.DONE or self._number < self._last):
+        if entry and self._is_answered(entry):
             self._answer(entry, execution)
         else:
             self._refuse_what_is_lost(execution)
@@ -122,7 +122,12 @@ class Replay:
                 self._entries.restore_last_insert_id(self._number - 1)
             self._execute(execution)
 
+    def _is_answered(self, entry: Entry) -> bool:
+        """Another one follows only when the answer has come."""
+        return entry.state == State.DONE or entry.number < self._last
+
     def _run_for_session(self, execution: Execution) -> None:
+        self._schema.forget(execution.statement)
         word = execution.statement.text.upper().split()[0]
         if word in {"COMMIT", "START", "BEGIN"}:
             self.before_commit()
@@ -149,8 +154,8 @@ class Replay:
         can_be_seen = statement.kind is Kind.DEFINE
         before = self._schema.digest(statement) if can_be_seen else None
         nothing = values.dump(outcome.NOTHING)
-        intent = replace(
-            self._entry(execution, State.INTENT), schema_before=before, outcome=nothing
+        intent = self._entry(execution, State.INTENT)._replace(
+            schema_before=before, outcome=nothing
         )
         self._write(intent)
         self._commit()
@@ -161,13 +166,13 @@ class Replay:
             if is_answer(error):
                 self._note_failure(execution, intent, error)
             raise
-        done = replace(intent, state=State.DONE, outcome=self._take(execution))
-        self._write(done)
+        taken = self._take(execution)
         self.executed = self._number
-        # Until then it is for the next run one whose answer was lost; each commit waits for the disk.
-        if done.outcome != nothing or not can_be_judged(intent):
+        # Else it is as if its answer were lost, until another one follows: nothing to wait for.
+        if taken != nothing or not can_be_judged(intent):
+            self._write(intent._replace(state=State.DONE, outcome=taken))
             self._commit()
-        self._schema.forget()
+        self._schema.forget(statement)
 
     def _note_failure(self, execution: Execution, intent: Entry, error: Exception) -> None:
         """A failure that has changed nothing is known to be one, whatever others change later."""
@@ -175,7 +180,8 @@ class Replay:
             before = intent.schema_before
             unchanged = before and self._schema.digest(execution.statement) == before
             state = State.FAILED if unchanged else State.INTENT
-            self._write(replace(intent, state=state, outcome=values.dump(outcome.of_error(error))))
+            given = values.dump(outcome.of_error(error))
+            self._write(intent._replace(state=state, outcome=given))
             self._commit()
 
     def _execute_in_transaction(self, execution: Execution) -> None:
@@ -187,12 +193,12 @@ class Replay:
         except self._wire.errors.Error as error:
             if is_answer(error):
                 with suppress(self._wire.errors.Error):
-                    failed = self._entry(execution, State.FAILED)
-                    self._write(replace(failed, outcome=values.dump(outcome.of_error(error))))
+                    given = values.dump(outcome.of_error(error))
+                    self._write(self._entry(execution, State.FAILED)._replace(outcome=given))
                     if autocommits:
                         self._commit()
             raise
-        done = replace(self._entry(execution, State.DONE), outcome=self._take(execution))
+        done = self._entry(execution, State.DONE)._replace(outcome=self._take(execution))
         self._write(done)
         if done.outcome == outcome.LOST:
             self._unkept = self._too_long(execution)

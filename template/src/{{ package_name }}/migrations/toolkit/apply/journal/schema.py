@@ -39,7 +39,9 @@ class Schema:
         self._wire = wire
         is_mariadb = getattr(connection.dialect, "is_mariadb", False)
         self._tables_of_innodb = "innodb_sys_tables" if is_mariadb else "innodb_tables"
-        self._writes_outside: dict[str, bool] = {}
+        #: By schema, the tables of MyISAM, Aria and the like; None is the schema that is in use.
+        self._others: dict[str | None, set[str]] = {}
+        self._is_steady = wire.run("SELECT @@default_storage_engine") == [("InnoDB",)]
 
     def digest(self, statement: Statement) -> str:
         """Only of what it names: whatever else happens meanwhile changes nothing."""
@@ -64,15 +66,25 @@ class Schema:
         return re.sub(r" AUTO_INCREMENT=\d+", "", values.dump(rows))
 
     def writes_outside_transactions(self, statement: Statement) -> bool:
-        """Whether it names a table of MyISAM, Aria or the like."""
-        known = self._writes_outside
-        if statement.kept not in known:
-            engines = {table.engine for table in self._tables(statement)}
-            known[statement.kept] = not engines <= {"InnoDB", None}
-        return known[statement.kept]
+        """Whether it names a table of another engine than InnoDB."""
+        named = {(None, word) for word in statement.words} | statement.pairs
+        return any(table.lower() in self._of_other_engines(schema) for schema, table in named)
 
-    def forget(self) -> None:
-        self._writes_outside.clear()
+    def _of_other_engines(self, schema: str | None) -> set[str]:
+        if schema not in self._others:
+            rows = self._wire.run(
+                "SELECT table_name FROM information_schema.tables WHERE engine <> 'InnoDB'"
+                f" AND table_schema = {'DATABASE()' if schema is None else '%s'}",
+                *([] if schema is None else [schema]),
+            )
+            self._others[schema] = {name.lower() for (name,) in rows}
+        return self._others[schema]
+
+    def forget(self, statement: Statement) -> None:
+        """It was executed: which tables are of other engines may have changed."""
+        self._is_steady = self._is_steady and not statement.may_change_engines
+        if not self._is_steady:
+            self._others.clear()
 
     def _tables(self, statement: Statement) -> list[Table]:
         """The tables and views that it may mean: whatever in it is the name of one."""

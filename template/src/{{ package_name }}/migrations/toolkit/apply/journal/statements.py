@@ -65,6 +65,7 @@ _REPEATABLE = re.compile(r"CREATE OR REPLACE\b|(CREATE|DROP) \w+ IF\b", _FLAGS)
 _EXCHANGE = r"ALTER\b.*\bEXCHANGE PARTITION\b"
 _SWAPS = re.compile(rf"RENAME\b.*,|{_EXCHANGE}", _FLAGS)
 _HIDDEN = re.compile(rf"TRUNCATE\b|RENAME\b|ALTER\b.*\bTRUNCATE PARTITION\b|{_EXCHANGE}", _FLAGS)
+_ENGINES = re.compile(r"ENGINE|\bLIKE\b|\bRENAME\b|\bUSE\b", _FLAGS)
 _DROPS = re.compile(r"DROP (TABLES?|VIEW|SEQUENCE)\b(.*)", _FLAGS)
 _ONE_STATEMENT = re.compile(r"SET STATEMENT .*? FOR (.*)", _FLAGS)
 _PATH = rf"(?:{NAME} ?\. ?)?{NAME}"
@@ -117,6 +118,11 @@ class Statement:
     def is_hidden(self) -> bool:
         """Whether all definitions may be the same before and after it."""
         return bool(_HIDDEN.match(self.essence))
+
+    @property
+    def may_change_engines(self) -> bool:
+        """Whether after it a table of another engine may be there, also by a name that was free."""
+        return self.kind is Kind.OPAQUE or bool(_ENGINES.search(self.text))
 
     @property
     def swaps(self) -> bool:
