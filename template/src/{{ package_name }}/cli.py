@@ -164,7 +164,7 @@ def seed(config: Config) -> None:
     config.print_stdout("The example rows are there.")
 
 
-SEED = Command(seed, "every day", "add the features' example rows, in development", ["seed"])
+SEED = Command(seed, "every day", "add the features' example rows, in development")
 
 
 def reset(config: Config, yes: bool = False) -> None:
