@@ -16,19 +16,10 @@ from . import history
 from .config import migration_url, scratch_url
 from .connection import look
 from .scripts import read_scripts, ways_to_one_head
-from .status import State, Status, applied_by, listed, moment
+from .status import MEANINGS, State, Status, applied_by, listed, moment
 from .status import status as find_status
 from .whereabouts import advice, whereabouts
 
-MEANINGS: dict[State, str] = {
-    "current": "the database has every migration of this release",
-    "behind": "the database lacks migrations of this release",
-    "ahead": "a later release has migrated the database, and this one can work with it",
-    "unknown": "the database is at a migration that this release does not know",
-    "half-applied": "a migration was begun and not completed",
-    "edited": "files of migrations were edited after these were applied",
-    "unmanaged": "the database has tables, but is at no migration",
-}
 GOOD: set[State] = {"current", "ahead"}
 
 

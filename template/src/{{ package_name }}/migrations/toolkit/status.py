@@ -19,12 +19,17 @@ State = Literal["current", "behind", "ahead", "unknown", "half-applied", "edited
 #: So many tables are named; a database may have hundreds.
 SHOWN = 5
 
-REASONS: dict[State, str] = {
-    "behind": "The database lacks migrations of this release.",
-    "unknown": "The database is at a migration that this release does not know.",
-    "half-applied": "A migration was begun and not completed.",
-    "unmanaged": "The database has tables, but is at no migration.",
+MEANINGS: dict[State, str] = {
+    "current": "the database has every migration of this release",
+    "behind": "the database lacks migrations of this release",
+    "ahead": "a later release has migrated the database, and this one can work with it",
+    "unknown": "the database is at a migration that this release does not know",
+    "half-applied": "a migration was begun and not completed",
+    "edited": "files of migrations were edited after these were applied",
+    "unmanaged": "the database has tables, but is at no migration",
 }
+#: In which this code can serve requests.
+READY: set[State] = {"current", "ahead", "edited"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,10 @@ class Status:
         if self.is_of_later_release:
             # It failed, and whoever rolls back is served.
             return replace(self, unfinished=None, is_of_later_release=False).reason
-        return REASONS.get(self.state)
+        if self.state in READY:
+            return None
+        meaning = MEANINGS[self.state]
+        return f"{meaning[0].upper()}{meaning[1:]}."
 
 
 def status(
