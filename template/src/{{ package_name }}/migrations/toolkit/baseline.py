@@ -10,19 +10,18 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection
+from sqlalchemy import Connection
 
 from ... import DISTRIBUTION
 from .config import migration_url, scratch_url
 from .connection import look
 from .history import OWN_TABLES
+from .invocation import ignores_other_tables
 from .schema import definitions
 from .schema.snapshot import Facts, Thing, differences, others, snapshot, without
 from .scripts import read_scripts, title
 from .status import Status, status
 from .throwaway import make_ready, migrate, throw_away_database
-
-IGNORE = "other-tables=ignore"
 
 
 @dataclass
@@ -38,11 +37,10 @@ class Place:
 def baseline(config: Config) -> None:
     """Say where the database is, if its tables are those of a migration."""
     script = read_scripts(config)
-    ignore = IGNORE in (getattr(config.cmd_opts, "x", None) or ())
     url = migration_url(config)
     with look(url) as connection:
         _refuse(connection, status(connection, script))
-        places = _walk(scratch_url(config), connection, ignore=ignore)
+        places = _walk(config, connection)
     matching = [place for place in places if not place.differences]
     if not matching:
         # Of several, the newest.
@@ -68,7 +66,7 @@ def _refuse(connection: Connection, found: Status) -> None:
         raise CommandError("This release has no migrations: write one first.")
 
 
-def _walk(url: URL, connection: Connection, *, ignore: bool) -> list[Place]:
+def _walk(config: Config, connection: Connection) -> list[Place]:
     """Run all migrations elsewhere, and compare after each."""
     places: list[Place] = []
     made: set[Thing] = set()
@@ -88,13 +86,14 @@ def _walk(url: URL, connection: Connection, *, ignore: bool) -> list[Place]:
         places.append(Place(tuple(sorted(heads)), lines, surplus))
         made.update(wanted)
 
-    with throw_away_database(url) as elsewhere:
+    with throw_away_database(scratch_url(config)) as elsewhere:
         make_ready(elsewhere, connection)
         connection.rollback()
         migrate(elsewhere, each=compare)
+    ignores_others = ignores_other_tables(config)
     for place in places:
         # What a later migration makes is never somebody else's.
-        wrong = place.surplus & made if ignore else place.surplus
+        wrong = place.surplus & made if ignores_others else place.surplus
         place.differences += [f"{thing} should not be there" for thing in sorted(wrong)]
     return places
 
@@ -110,7 +109,7 @@ def _advice(nearest: Place) -> str:
     return (
         "The database differs from every migration, and nothing was recorded. Change the tables as"
         " listed above, or the migrations, and run this again. If there are tables of somebody"
-        f" else's: `{DISTRIBUTION} db -x {IGNORE} baseline`. If no difference matters:"
+        f" else's: `{DISTRIBUTION} db -x other-tables=ignore baseline`. If no difference matters:"
         f" `{DISTRIBUTION} db stamp {heads}`."
     )
 

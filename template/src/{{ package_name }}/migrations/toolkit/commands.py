@@ -284,8 +284,6 @@ class DatabaseCommands(CommandLine):
         )
         self.parser.add_argument("--version", action="version", version=f"Alembic {__version__}")
         self.parser.add_argument("-x", action="append", help="an argument for env.py: -x key=value")
-        # By this, messages know that they are for `db`; most commands have no such option.
-        self.parser.set_defaults(lock_wait=None)
         self.parser.add_argument("--raiseerr", action="store_true", help="show where errors arise")
         self.parser.add_argument("-q", "--quiet", action="store_true", help="write less")
         # argparse knows no groups of commands: the description lists them.

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from alembic import context
+from alembic.config import Config
 from alembic.util import CommandError
 
 from ... import DISTRIBUTION
@@ -67,9 +68,14 @@ def given_last(name: str) -> str | None:
     return values[-1] if values else None
 
 
-def line(*command: str, lose: Iterable[str] = ()) -> str:
-    """The same command, to be copied."""
-    arguments = [each for each in context.get_x_argument() if not each.startswith("lose=")]
+def ignores_other_tables(config: Config) -> bool:
+    return "other-tables=ignore" in (getattr(config.cmd_opts, "x", None) or ())
+
+
+def line(*command: str, also: Iterable[str] = (), lose: Iterable[str] = ()) -> str:
+    """The same command, or another one, to be copied; with more of `-x`."""
+    said = (each for each in context.get_x_argument() if not each.startswith("lose="))
+    arguments = [*said, *also]
     if _is_plain_alembic():
         arguments += [f"lose={name}" for name in lose]
         return shlex.join(["alembic", *_each("-x", arguments), *command])
@@ -78,13 +84,9 @@ def line(*command: str, lose: Iterable[str] = ()) -> str:
 
 
 def again(*arguments: str) -> str:
-    """The command that writes a migration, with more of `-x`."""
-    options = context.config.cmd_opts
-    is_plain = options is not None and hasattr(options, "config")
-    words = ["alembic"] if is_plain else [DISTRIBUTION, "db"]
-    words += _each("-x", [*context.get_x_argument(), *arguments])
-    message = getattr(options, "message", None) or "..."
-    return shlex.join([*words, "revision", "--autogenerate", "-m", message])
+    """The command that writes a migration."""
+    message = getattr(context.config.cmd_opts, "message", None) or "..."
+    return line("revision", "--autogenerate", "-m", message, also=arguments)
 
 
 def agrees(question: str, so_far: str) -> bool:
@@ -115,5 +117,5 @@ def _waits() -> list[str]:
 
 
 def _is_plain_alembic() -> bool:
-    options = context.config.cmd_opts
-    return options is not None and not hasattr(options, "lock_wait")
+    """Which has an option for its configuration file."""
+    return hasattr(context.config.cmd_opts, "config")

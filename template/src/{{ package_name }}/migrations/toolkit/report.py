@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from ... import DISTRIBUTION
 from ...driver import reason, to_look_at
 from . import history
-from .config import migration_url, scratch_url
+from .config import migration_url
 from .connection import look
 from .scripts import read_scripts, ways_to_one_head
 from .status import MEANINGS, State, Status, applied_by, listed, moment
@@ -51,8 +51,7 @@ def _drift(config: Config, connection: Connection, found: Status) -> list[str]:
         )
     from .drift import drift  # Production needs none of it.
 
-    ignores_others = "other-tables=ignore" in (getattr(config.cmd_opts, "x", None) or ())
-    return drift(scratch_url(config), connection, found.database, ignores_others=ignores_others)
+    return drift(config, connection, found.database)
 
 
 class Report:

@@ -257,7 +257,9 @@ def has_nothing_to_do(connection: Connection, plan: Plan) -> bool:
 
 def _refuse_unmanaged(connection: Connection, plan: Plan) -> None:
     """Before anything is changed: the first migration would only say that a table is there."""
-    if not plan.is_upgrade or plan.place != "base" or _ignores_other_tables():
+    if not plan.is_upgrade or plan.place != "base":
+        return
+    if invocation.ignores_other_tables(context.config):
         return
     if tables := unmanaged_tables(connection):
         raise CommandError(
@@ -266,10 +268,6 @@ def _refuse_unmanaged(connection: Connection, plan: Plan) -> None:
             " the migration that they match; if they are somebody else's,"
             f" `{DISTRIBUTION} db -x other-tables=ignore upgrade`."
         )
-
-
-def _ignores_other_tables() -> bool:
-    return invocation.given_last("other-tables") == "ignore"
 
 
 def run(connection: Connection, plan: Plan, recorder: history.Recorder, patience: Patience) -> None:
