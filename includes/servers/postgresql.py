@@ -131,42 +131,37 @@ def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | Non
 
 @contextmanager
 def applying(context: MigrationContext, step: MigrationInfo) -> Iterator[None]:
-    """Around the function of one migration: keep what it does outside a transaction repeatable."""
+    """Around the function of one migration."""
     connection = cast(Connection, context.connection)
     _refuse_another(connection.info["unfinished"], step)
     notes = connection.info["notes"] = concurrently.Notes(connection, step)
-
-    def make_repeatable(
-        connection: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any
-    ) -> tuple[str, Any]:
-        if _is_autocommit(connection):
-            statement = COMMENT + notes.repeatable(statement)
-            _limit_wait(connection, statement)
-        return statement, parameters
-
-    event.listen(connection, "before_cursor_execute", make_repeatable, retval=True)
-    try:
-        with _undivided(connection, notes, step):
-            yield
-    finally:
-        event.remove(connection, "before_cursor_execute", make_repeatable)
-    if notes.any or connection.info["unfinished"]:
+    with _guarded(connection, notes, step):
+        yield
+    if notes.begun or connection.info["unfinished"]:
         concurrently.forget(connection)
         connection.info["unfinished"] = None
 
 
 @contextmanager
-def _undivided(
+def _guarded(
     connection: Connection, notes: concurrently.Notes, step: MigrationInfo
 ) -> Iterator[None]:
-    """Let nothing end the transaction but an autocommit_block() before any change."""
+    """Let nothing end the transaction but an autocommit_block() before any change.
 
-    def refuse_end(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        if _is_autocommit(connection) or statement == connection.info["setting"]:
-            return
-        if _is_idle(connection):
+    What it does in that block is kept repeatable.
+    """
+
+    def look_at(
+        connection: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any
+    ) -> tuple[str, Any]:
+        if _is_autocommit(connection):
+            statement = COMMENT + notes.repeatable(statement)
+            _limit_wait(connection, statement)
+        elif _is_idle(connection) and statement != connection.info["setting"]:
             raise _ended(connection, notes, step)
-        _refuse_end(statement, step)
+        else:
+            _refuse_end(statement, step)
+        return statement, parameters
 
     def refuse_to_split(connection: Connection) -> None:
         if not _is_autocommit(connection) and _has_written(connection):
@@ -184,13 +179,9 @@ def _undivided(
                 " goes into `with op.get_bind().begin_nested():`, which undoes that much."
             )
 
-    listeners: dict[str, Callable[..., None]] = {
-        "before_cursor_execute": refuse_end,
-        "commit": refuse_to_split,
-        "rollback": refuse_rollback,
-    }
-    for name, listener in listeners.items():
-        event.listen(connection, name, listener)
+    event.listen(connection, "before_cursor_execute", look_at, retval=True)
+    event.listen(connection, "commit", refuse_to_split)
+    event.listen(connection, "rollback", refuse_rollback)
     try:
         yield
         if not _is_same(connection):
@@ -200,8 +191,9 @@ def _undivided(
             raise _ended(connection, notes, step) from error
         raise
     finally:
-        for name, listener in listeners.items():
-            event.remove(connection, name, listener)
+        event.remove(connection, "before_cursor_execute", look_at)
+        event.remove(connection, "commit", refuse_to_split)
+        event.remove(connection, "rollback", refuse_rollback)
 
 
 def finish(connection: Connection, *, is_stamp: bool = False) -> None:

@@ -69,7 +69,8 @@ class Notes:
     """Of one migration, written on the driver's connection while it is in no transaction."""
 
     def __init__(self, connection: Connection, step: MigrationInfo) -> None:
-        self.any = self._has_noted = False
+        #: Whether it has noted something, in this run or, as far as that was asked, an earlier one.
+        self.begun = False
         self._connection = connection
         self._step = (str(step.up_revision_id), "upgrade" if step.is_upgrade else "downgrade")
 
@@ -93,17 +94,36 @@ class Notes:
             return self._once(statement, found, done=there, condition="IF NOT EXISTS ")
         if found := ADD_CONSTRAINT.fullmatch(bare):
             return self._add_constraint(statement, found)
-        if not (READ.match(bare) or self._has_noted):
+        if not (READ.match(bare) or self.begun):
             self.remember("other statements", statement)
         return statement
 
     def recall(self, key: str) -> str | None:
-        """What this migration has remembered, in this run or an earlier one."""
-        return self._noted(key)
+        """What this migration has remembered: of a statement all, since the file may be edited."""
+        if self._ask("SELECT to_regclass('alembic_unfinished')") is None:
+            return None
+        statement: str | None = self._ask(
+            "SELECT statement FROM alembic_unfinished"
+            " WHERE (revision, direction, key) = (%s, %s, %s)",
+            *self._step,
+            key,
+        )
+        self.begun = self.begun or statement is not None
+        return statement
 
     def remember(self, key: str, text: str) -> None:
-        self.any = True
-        self._note(key, text)
+        self.begun = True
+        self._ask(
+            "CREATE TABLE IF NOT EXISTS alembic_unfinished (revision text, direction text,"
+            " key text, statement text NOT NULL, PRIMARY KEY (revision, direction, key))"
+        )
+        self._ask(
+            "INSERT INTO alembic_unfinished VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (revision, direction, key) DO UPDATE SET statement = EXCLUDED.statement",
+            *self._step,
+            key,
+            text,
+        )
 
     def _add_constraint(self, statement: str, found: re.Match[str]) -> str:
         """One that an interrupted run has added goes in the same moment.
@@ -117,10 +137,9 @@ class Notes:
             found["name"].strip('"').replace('""', '"'),
         )
         key = f"{found['table']} {found['name']}"
-        self.any = True
         if there is None:
-            self._note(key, statement)
-        elif self._noted(key):
+            self.remember(key, statement)
+        elif self.recall(key):
             place = found.start("add")
             statement = f"{statement[:place]}DROP CONSTRAINT {found['name']}, {statement[place:]}"
         return f"{self._connection.info['setting']}; {statement}"
@@ -134,46 +153,19 @@ class Notes:
             index,
             found["table"],
         )
-        if valid is False or (valid and self._noted(_key(found)) not in {None, statement}):
+        if valid is False or (valid and self.recall(_key(found)) not in {None, statement}):
             logger.warning("%s is left from an interrupted migration, and made anew.", index)
             self._connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {index}")
             valid = None
         return self._once(statement, found, done=bool(valid), condition="IF NOT EXISTS ")
 
     def _once(self, statement: str, found: re.Match[str], *, done: bool, condition: str) -> str:
-        self.any = True
         if not done:
-            self._note(_key(found), statement)
-        elif self._noted(_key(found)) and not found["condition"]:
+            self.remember(_key(found), statement)
+        elif self.recall(_key(found)) and not found["condition"]:
             place = found.start("name")
             return statement[:place] + condition + statement[place:]
         return statement
-
-    def _noted(self, key: str) -> str | None:
-        """The whole statement; the file may have been edited since."""
-        if self._ask("SELECT to_regclass('alembic_unfinished')") is None:
-            return None
-        statement: str | None = self._ask(
-            "SELECT statement FROM alembic_unfinished"
-            " WHERE (revision, direction, key) = (%s, %s, %s)",
-            *self._step,
-            key,
-        )
-        return statement
-
-    def _note(self, key: str, statement: str) -> None:
-        self._ask(
-            "CREATE TABLE IF NOT EXISTS alembic_unfinished (revision text, direction text,"
-            " key text, statement text NOT NULL, PRIMARY KEY (revision, direction, key))"
-        )
-        self._ask(
-            "INSERT INTO alembic_unfinished VALUES (%s, %s, %s, %s)"
-            " ON CONFLICT (revision, direction, key) DO UPDATE SET statement = EXCLUDED.statement",
-            *self._step,
-            key,
-            statement,
-        )
-        self._has_noted = True
 
     def _ask(self, statement: str, *parameters: str) -> Any:
         """The first column of the first row, past SQLAlchemy, whose events call this."""
