@@ -4,6 +4,7 @@ Each may be run again after an interruption: the journal knows what was done.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy as sa
@@ -70,21 +71,17 @@ def _refuse_orphans(
         )
 
 
+def outside_transaction() -> AbstractContextManager[None]:
+    return op.get_context().autocommit_block()
+
+
 class Batches:
     """Of an update: each is committed by itself, and the journal answers for those that were."""
 
     def __init__(self, _: str) -> None:
         self.connection = op.get_bind()
-        self._block = op.get_context().autocommit_block()
         self.last: Any = None
         self.done = False
-
-    def __enter__(self) -> "Batches":
-        self._block.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._block.__exit__(*error)
 
     def run(self, statement: sa.TextClause, bounds: dict[str, Any], end: Any) -> int:
         """The last one has no end."""

@@ -21,12 +21,12 @@ def create_index(
     name: str, table: str, columns: Sequence[str | sa.TextClause], **options: Any
 ) -> None:
     """Build an index while others write; one that was left invalid is built anew."""
-    with _outside_transaction():
+    with outside_transaction():
         op.create_index(name, table, columns, postgresql_concurrently=True, **options)
 
 
 def drop_index(name: str, table: str, **options: Any) -> None:
-    with _outside_transaction():
+    with outside_transaction():
         op.drop_index(name, table, postgresql_concurrently=True, **options)
 
 
@@ -39,7 +39,7 @@ def create_foreign_key(
     **options: Any,
 ) -> None:
     """From now on rows are checked; then those that are there, while others write."""
-    with _outside_transaction():
+    with outside_transaction():
         op.create_foreign_key(
             op.f(name),
             table,
@@ -54,7 +54,7 @@ def create_foreign_key(
 
 def create_check(name: str, table: str, condition: str) -> None:
     """From now on rows are checked; then those that are there, while others write."""
-    with _outside_transaction():
+    with outside_transaction():
         op.create_check_constraint(op.f(name), table, condition, postgresql_not_valid=True)
         _validate(table, name)
 
@@ -74,7 +74,7 @@ def set_not_null(table: str, column: str, **options: Any) -> None:
     op.drop_constraint(op.f(name), table)
 
 
-def _outside_transaction() -> AbstractContextManager[None]:
+def outside_transaction() -> AbstractContextManager[None]:
     return op.get_context().autocommit_block()
 
 
@@ -91,22 +91,13 @@ class Batches:
 
     def __init__(self, update: str) -> None:
         self.connection = op.get_bind()
-        self._block = _outside_transaction()
         self._key = f"batches of {hashlib.sha256(update.encode()).hexdigest()}"
         # Where the caller's connection is used, nobody notes anything.
         self._notes: Notes | None = self.connection.info.get("notes")
         self.last: Any = None
         self.done = False
-
-    def __enter__(self) -> "Batches":
-        self._block.__enter__()
-        found = self._notes and self._notes.recall(self._key)
-        if found:
+        if found := self._notes and self._notes.recall(self._key):
             self.last, self.done = json.loads(found)
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._block.__exit__(*error)
 
     def run(self, statement: sa.TextClause, bounds: dict[str, Any], end: Any) -> int:
         """The last one has no end."""

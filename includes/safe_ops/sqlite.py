@@ -1,6 +1,7 @@
 """On SQLite: who migrates is the only one who writes, and all of it happens or nothing."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,19 +46,17 @@ def set_not_null(table: str, column: str, **options: Any) -> None:
         batch.alter_column(column, nullable=False, **options)
 
 
+#: There is one transaction, in which all of it happens.
+outside_transaction = nullcontext
+
+
 class Batches:
-    """Of an update, in the transaction that all of it happens in."""
+    """Of an update."""
 
     def __init__(self, _: str) -> None:
         self.connection = op.get_bind()
         self.last: Any = None
         self.done = False
-
-    def __enter__(self) -> "Batches":
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        pass
 
     def run(self, statement: sa.TextClause, bounds: dict[str, Any], end: Any) -> int:
         """The last one has no end."""

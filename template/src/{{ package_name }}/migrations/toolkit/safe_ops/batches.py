@@ -6,7 +6,7 @@ import time
 import sqlalchemy as sa
 from alembic import op
 
-from .server import Batches
+from .server import Batches, outside_transaction
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ def batched_update(
         op.execute(update)
         return
     count, said = 0, time.monotonic()
-    with Batches(update) as batches:
+    with outside_transaction():
+        batches = Batches(update)
         while not batches.done:
             condition = f"({where})" if batches.last is None else f"({where}) AND {key} > :last"
             bounds = {} if batches.last is None else {"last": batches.last}
