@@ -21,9 +21,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script
 from alembic.util import CommandError
 from sqlalchemy import event
-from sqlalchemy.engine import IteratorResult
+from sqlalchemy.engine import Result
 from sqlalchemy.engine.mock import MockConnection
-from sqlalchemy.engine.result import SimpleResultMetaData
+from sqlalchemy.engine.result import null_result
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.inspection import _inspects
 
@@ -100,9 +100,9 @@ class Looking(MockConnection):
         super().__init__(connection.dialect, note)
         self.real = connection
 
-    def execute(self, *arguments: Any, **options: Any) -> IteratorResult[Any]:
+    def execute(self, *arguments: Any, **options: Any) -> Result[Any]:
         super().execute(*arguments, **options)
-        return IteratorResult(SimpleResultMetaData(()), iter(()))
+        return null_result()
 
 
 @_inspects(Looking)
