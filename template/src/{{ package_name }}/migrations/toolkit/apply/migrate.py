@@ -60,6 +60,10 @@ class Plan:
         self._progress = progress
         self._consent = consent
         self._find = looking.opts["fn"]
+        #: `upgrade`, `downgrade` or, of Alembic's `do_stamp`, `stamp`.
+        self._command = str(self._find.__name__).removeprefix("do_")
+        self.is_upgrade = self._command == "upgrade"
+        self.is_stamp = self._command == "stamp"
         self._target = looking.opts["destination_rev"]
         self._script = cast(ScriptDirectory, looking.script)
         self._purges = looking.purge
@@ -100,29 +104,19 @@ class Plan:
     @property
     def command(self) -> str:
         """What was asked for, as `db` has it."""
-        name = "stamp" if self.is_stamp else str(self._find.__name__)
-        return self._line(name, "--purge") if self._purges else self._line(name)
+        return self._line(self._command, *(["--purge"] if self._purges else []))
 
     @property
     def script(self) -> str | None:
         """The command that writes it as SQL, if it was asked for on a command line."""
         if context.config.cmd_opts is None:
             return None
-        name = "stamp" if self.is_stamp else str(self._find.__name__)
         target = shown(map(str, to_tuple(self._target, default=())))
-        return self._line(name, "--sql", target=f"{self.place}:{target}")
+        return self._line(self._command, "--sql", target=f"{self.place}:{target}")
 
     @property
     def place(self) -> str:
         return shown(self._places[-1])
-
-    @property
-    def is_upgrade(self) -> bool:
-        return str(self._find.__name__) == "upgrade"
-
-    @property
-    def is_stamp(self) -> bool:
-        return str(self._find.__name__) == "do_stamp"
 
     def _find_steps(self, heads: tuple[str, ...], looking: MigrationContext) -> None:
         self._steps: list[Step] = []
@@ -171,7 +165,7 @@ class Plan:
         return places
 
     def _ambiguity(self, heads: tuple[str, ...], targets: list[str]) -> CommandError:
-        command = self._line(str(self._find.__name__), target=targets[0])
+        command = self._line(self._command, target=targets[0])
         return CommandError(
             f"{self._target} may mean more than one way from {shown(heads)}, where the database is:"
             f" {' or '.join(targets)}. Nothing was done: say which, as in `{command}`."
