@@ -12,9 +12,7 @@ from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
-from sqlalchemy.exc import DBAPIError
 
-from ...driver import reason
 from . import status
 from .config import migration_url
 from .connection import look
@@ -85,15 +83,12 @@ class Known:
 
 
 def _ask(config: Config, script: ScriptDirectory) -> Known:
-    try:
-        with look(migration_url(config)) as connection:
-            found = status.status(connection, script, read_files=True)
-            rows = defaultdict(list)
-            if sa.inspect(connection).has_table(HISTORY.name):
-                for row in connection.execute(sa.select(HISTORY).order_by(HISTORY.c.id)):
-                    rows[row.revision].append(row)
-    except DBAPIError as error:
-        raise CommandError(f"The database does not tell its history: {reason(error)}.") from None
+    with look(migration_url(config)) as connection:
+        found = status.status(connection, script, read_files=True)
+        rows = defaultdict(list)
+        if sa.inspect(connection).has_table(HISTORY.name):
+            for row in connection.execute(sa.select(HISTORY).order_by(HISTORY.c.id)):
+                rows[row.revision].append(row)
     applied = {each.revision for each in script.walk_revisions()}.difference(found.pending)
     return Known(
         was_asked=True,

@@ -8,10 +8,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Row
-from sqlalchemy.exc import DBAPIError
 
 from ... import DISTRIBUTION
-from ...driver import reason, to_look_at
+from ...driver import to_look_at
 from . import history
 from .config import migration_url
 from .connection import look
@@ -28,13 +27,10 @@ def status(config: Config, json: bool = False, drift: bool = False) -> None:
     script = read_scripts(config)
     url = migration_url(config)
     absent = None if to_look_at(url) == url else url.database
-    try:
-        with look(url) as connection:
-            found = find_status(connection, script, read_files=True)
-            rows = history.last_of_each(connection)
-            changed = _drift(config, connection, found) if drift else None
-    except DBAPIError as error:
-        raise CommandError(f"The database does not tell where it is: {reason(error)}.") from None
+    with look(url) as connection:
+        found = find_status(connection, script, read_files=True)
+        rows = history.last_of_each(connection)
+        changed = _drift(config, connection, found) if drift else None
     report = Report(found, script, rows, changed, absent)
     text = json_module.dumps(report.facts(), indent=2) if json else "\n".join(report.lines())
     config.print_stdout("%s", text)
