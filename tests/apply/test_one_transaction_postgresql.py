@@ -94,6 +94,7 @@ def test_what_looks_like_the_end_of_a_transaction(lab: Lab) -> None:
     [
         ("commit", 'op.create_table("b", sa.Column("id", sa.Integer))'),
         ("commit", "1 / 0"),
+        ("commit", 'op.get_bind().connection.cursor().execute("SELECT 1")'),
         ("rollback", "pass"),
     ],
 )
