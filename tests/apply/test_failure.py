@@ -105,6 +105,11 @@ with op.batch_alter_table("nope", recreate="always") as batch:
 with op.batch_alter_table("people", recreate="always") as batch:
     batch.drop_constraint("nope")
 """: " failed in line 12: No such constraint: 'nope'. ",
+    """
+from sqlalchemy.dialects.postgresql import INET
+with op.batch_alter_table("people", recreate="always") as batch:
+    batch.add_column(sa.Column("address", INET()))
+""": " failed in line 13: (in table 'people', column 'address'): Compiler ",
     'op.execute(sa.text("UPDATE people SET name = :n"))': (
         " failed at `UPDATE people SET name = ?`: A value is required for bind parameter 'n'"
     ),

@@ -293,8 +293,6 @@ class NewTable:
         given, self._table.name = self._table.name, self._reflected.name
         try:
             return str(CreateTable(self._table).compile(dialect=self._connection.dialect))
-        except SQLAlchemyError as error:
-            raise self._impossible(error, WITHOUT) from None
         finally:
             self._table.name = given
 
