@@ -125,10 +125,14 @@ def digests(script: Script) -> set[str | None]:
 
 def last_of_each(connection: sa.Connection) -> dict[str, sa.Row[Any]]:
     """The last row of each revision."""
+    return {row.revision: row for row in all_rows(connection)}
+
+
+def all_rows(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
+    """What was done, oldest first."""
     if not sa.inspect(connection).has_table(HISTORY.name):
-        return {}
-    rows = connection.execute(sa.select(HISTORY).order_by(HISTORY.c.id))
-    return {row.revision: row for row in rows}
+        return []
+    return connection.execute(sa.select(HISTORY).order_by(HISTORY.c.id)).all()
 
 
 def digest(path: str) -> str:

@@ -16,7 +16,7 @@ from alembic.util import CommandError
 from . import status
 from .config import migration_url
 from .connection import look
-from .history import APPLIED, HISTORY
+from .history import APPLIED, all_rows
 from .scripts import read_scripts, squashes
 
 WORDS = {
@@ -86,9 +86,8 @@ def _ask(config: Config, script: ScriptDirectory) -> Known:
     with look(migration_url(config)) as connection:
         found = status.status(connection, script, read_files=True)
         rows = defaultdict(list)
-        if sa.inspect(connection).has_table(HISTORY.name):
-            for row in connection.execute(sa.select(HISTORY).order_by(HISTORY.c.id)):
-                rows[row.revision].append(row)
+        for row in all_rows(connection):
+            rows[row.revision].append(row)
     applied = {each.revision for each in script.walk_revisions()}.difference(found.pending)
     return Known(
         was_asked=True,
