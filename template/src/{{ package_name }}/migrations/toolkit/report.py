@@ -15,9 +15,9 @@ from . import history
 from .config import migration_url
 from .connection import look
 from .scripts import read_scripts, ways_to_one_head
-from .status import MEANINGS, State, Status, applied_by, listed, moment
+from .status import MEANINGS, State, Status, listed, moment
 from .status import status as find_status
-from .whereabouts import advice, whereabouts
+from .whereabouts import advice, origins, whereabouts
 
 GOOD: set[State] = {"current", "ahead"}
 
@@ -118,7 +118,7 @@ class Report:
         yield from _aligned("Database", self._titles(found.database) or nothing)
         yield from _aligned("Release", self._titles(found.code) or ["base"])
         yield from _aligned("Pending", self._titles(found.pending))
-        yield from _aligned("Unknown", list(self._unknown()))
+        yield from _aligned("Unknown", list(origins(found.unknown, self._rows, self._script)))
         yield from _aligned("Unfinished", self._titles([found.unfinished or ""]))
         yield from _aligned("Skipped", self._titles(self._skipped))
         yield from _aligned("Edited", [self._scripts[each].path for each in found.edited])
@@ -127,12 +127,6 @@ class Report:
             yield from _aligned("Drift", self._drift or ["none: it is what its migrations make"])
         yield from _aligned("To adopt", [path.name for path in self._to_adopt])
         yield from _aligned("Next", list(self._next()))
-
-    def _unknown(self) -> Iterator[str]:
-        for revision in self._found.unknown:
-            yield applied_by(revision, self._rows)
-            if where := whereabouts(revision, self._script):
-                yield where
 
     def _titles(self, revisions: Iterable[str]) -> list[str]:
         return [

@@ -1,14 +1,17 @@
 """Where a migration is that the database has, and this code has not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from alembic.script import ScriptDirectory
 from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
+from sqlalchemy import Row
 
 from ... import DISTRIBUTION
 from ...config import PROJECT, load_settings
 from .scripts import squashes
+from .status import applied_by
 
 
 def whereabouts(revision: str, script: ScriptDirectory) -> str | None:
@@ -21,6 +24,16 @@ def whereabouts(revision: str, script: ScriptDirectory) -> str | None:
 
     git = find(script)
     return git.whereabouts(revision) if git else None
+
+
+def origins(
+    revisions: Iterable[str], rows: Mapping[str, Row[Any]], script: ScriptDirectory
+) -> Iterator[str]:
+    """Who brought the database there, and where these are that this code has not."""
+    for revision in revisions:
+        yield applied_by(revision, rows)
+        if where := whereabouts(revision, script):
+            yield where
 
 
 def located(error: CommandError, script: ScriptDirectory) -> str:

@@ -36,7 +36,7 @@ def explained(connection: Connection, plan: Plan) -> Iterator[None]:
         error = _cause(raised)
         place = _place(connection)
         is_of_commit = isinstance(error, DBAPIError) and not error.statement
-        step = plan.step_from(place) if is_of_commit else plan.step
+        step = plan.step(place if is_of_commit else None)
         what_next = f"{_state(connection, place)} {_advice(plan, error)}"
         if not _is_about_database(error):
             raised.add_note(f"{_where(step)} failed. {what_next}")

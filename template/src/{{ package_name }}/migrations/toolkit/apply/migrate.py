@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, cast
@@ -12,7 +12,7 @@ from alembic import context
 from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError, to_tuple
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from .... import DISTRIBUTION
@@ -20,8 +20,8 @@ from ....driver import TRANSACTIONAL_DDL, reason
 from .. import history, invocation
 from ..progress import Progress
 from ..refusal import RefusedError
-from ..status import applied_by, listed, status, unmanaged_tables
-from ..whereabouts import advice, located, whereabouts
+from ..status import listed, status, unmanaged_tables
+from ..whereabouts import advice, located, origins
 from . import loss, server
 from .conflicts import insisted_on
 from .watch import watch
@@ -88,17 +88,10 @@ class Plan:
         """For `on_version_apply`."""
         self._places.append(set(heads))
 
-    @property
-    def step(self) -> Step | None:
-        """The one under way."""
-        done = len(self._places) - 1
-        return self._steps[done] if done < len(self._steps) else None
-
-    def step_from(self, heads: Iterable[str] | None) -> Step | None:
-        """The one that has to follow, where a commit has failed."""
-        if heads is None or set(heads) not in self._places:
-            return self.step
-        done = self._places.index(set(heads))
+    def step(self, place: Iterable[str] | None = None) -> Step | None:
+        """The one under way, or that has to follow a place where a commit has left the database."""
+        here = set(self._places[-1] if place is None else place)
+        done = self._places.index(here if here in self._places else self._places[-1])
         return self._steps[done] if done < len(self._steps) else None
 
     @property
@@ -184,7 +177,7 @@ class Plan:
         Alembic finds no steps from where it does not know the place.
         """
         found, rows = status(connection, self._script), history.last_of_each(connection)
-        place = "; ".join(self._describe(revision, rows) for revision in found.unknown)
+        place = "; ".join(origins(found.unknown, rows, self._script))
         if found.reason or not self.is_upgrade:
             what_to_do = advice(found.unknown, self._script)
             if self.is_stamp:
@@ -194,10 +187,6 @@ class Plan:
                 f" Nothing was done: {what_to_do}."
             )
         logger.info("A later release has migrated this database: it is at %s.", place)
-
-    def _describe(self, revision: str, rows: Mapping[str, Row[Any]]) -> str:
-        where = whereabouts(revision, self._script)
-        return applied_by(revision, rows) + (f"; {where}" if where else "")
 
     def _line(self, *words: str, target: str | None = None) -> str:
         lose = sorted(self._consent.names)
@@ -287,7 +276,7 @@ def run(connection: Connection, plan: Plan, recorder: history.Recorder, patience
                 if place != reached:
                     place, deadline = reached, time.monotonic() + patience.wait
                 why = "; ".join(blockers) or reason(error)
-                _let_others_pass(why, plan.step, patience, deadline)
+                _let_others_pass(why, plan.step(), patience, deadline)
 
 
 def _attempt(connection: Connection, plan: Plan) -> None:
