@@ -25,6 +25,8 @@ DRIVERS = {
 # What one answer alone brings.
 FILES = {
     "server": [
+        "src/*/migrations/toolkit/apply/blockers.py",
+        "src/*/migrations/toolkit/apply/conflicts.py",
         "src/*/migrations/toolkit/write/circles.py",
         "src/*/migrations/toolkit/write/names.py",
     ],

@@ -21,8 +21,6 @@ from . import concurrently
 
 logger = logging.getLogger(__name__)
 
-CAN_TELL_BLOCKERS = True
-
 # Advisory locks belong to a database: each has one of this number.
 KEY = int.from_bytes(b"alembic")
 POLL = 0.5

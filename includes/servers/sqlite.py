@@ -23,8 +23,6 @@ from .batch import SQLiteImpl as SQLiteImpl
 
 logger = logging.getLogger(__name__)
 
-CAN_TELL_BLOCKERS = False
-
 #: How long one attempt to begin takes, in seconds: SQLite waits without a word.
 STEP = 1
 # Settings that SQLite refuses or ignores inside a transaction.
@@ -158,15 +156,6 @@ def _driver(connection: Connection) -> sqlite3.Connection:
 def what_stays(connection: Connection) -> str:
     """Of a command that has failed."""
     return "Nothing stays of what this command did."
-
-
-def is_lock_conflict(error: DBAPIError) -> bool:
-    """Never: who has the turn has the only lock."""
-    return False
-
-
-def blockers(connection: Connection) -> list[str]:
-    return []
 
 
 def unfinished(connection: Connection) -> str | None:

@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, MetaData
 from ...config import Settings
 from ...driver import SCRIPT, TRANSACTIONAL_DDL
 from . import autogenerate, progress
-from .apply import failure, loss, migrate, server
+from .apply import attempts, failure, loss, migrate, server
 from .connection import look
 from .history import Recorder, create_history
 from .invocation import given, given_seconds, refuse_misspelled
@@ -126,7 +126,8 @@ def _change(url: URL, options: Options, settings: Settings) -> None:
             ours = _with_ours(options, recorder, plan.applied)
             context.configure(connection=migrating, fn=plan, **ours)
             with failure.explained(migrating, plan):
-                migrate.run(migrating, plan, recorder, patience)
+                migrate.prepare(migrating, patience)
+                attempts.run(migrating, plan, recorder, patience)
 
 
 def _run_on(connection: Connection, options: Options) -> None:

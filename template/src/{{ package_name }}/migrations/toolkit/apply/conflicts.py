@@ -15,11 +15,9 @@ from . import server
 def insisted_on(connection: Connection) -> Iterator[None]:
     """After a conflict, each further statement raises it again, and so does the end.
 
-    A migration that catches every error of a statement would lose the change without a word. Who
-    has a patience of its own, and tries again, clears `connection.info["conflicts"]`.
+    A migration that catches every error of a statement would lose the change without a word.
     """
     conflicts: list[DBAPIError] = []
-    connection.info["conflicts"] = conflicts
 
     def remember(context: ExceptionContext) -> None:
         # The engine has another connection, which looks for who is in the way.

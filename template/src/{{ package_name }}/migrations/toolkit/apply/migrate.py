@@ -2,7 +2,6 @@
 
 import logging
 import re
-import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import wraps
@@ -13,24 +12,17 @@ from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError, to_tuple
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from .... import DISTRIBUTION
-from ....driver import TRANSACTIONAL_DDL, reason
+from ....driver import TRANSACTIONAL_DDL
 from .. import history, invocation
 from ..progress import Progress
 from ..refusal import RefusedError
 from ..status import listed, status, unmanaged_tables
 from ..whereabouts import advice, located, origins
 from . import loss, server
-from .conflicts import insisted_on
-from .watch import watch
 
 logger = logging.getLogger(__name__)
-
-#: How long the application goes first after it was kept waiting, in lock timeouts: what a
-#: migration changes is blocked for at most a tenth of the time.
-PAUSE = 10
 
 Step = RevisionStep | StampStep
 
@@ -253,54 +245,19 @@ def _refuse_unmanaged(connection: Connection, plan: Plan) -> None:
         )
 
 
-def run(connection: Connection, plan: Plan, recorder: history.Recorder, patience: Patience) -> None:
-    """Run what `context` is configured for, and again where others held a lock."""
+def prepare(connection: Connection, patience: Patience) -> None:
+    """For the first attempt, and whatever others follow it."""
     if not TRANSACTIONAL_DDL:
         with connection.begin():
             history.create_history(connection)
     resume = invocation.given_last("resume")
     server.prepare(context.get_context(), lock_timeout=patience.lock_timeout, resume=resume)
-    place: tuple[str, object] | None = None
-    deadline = 0.0
-    with watch(connection.engine, patience.lock_timeout) as blockers:
-        while True:
-            blockers.clear()
-            recorder.begin()
-            try:
-                return _attempt(connection, plan)
-            except DBAPIError as error:
-                if not server.is_lock_conflict(error):
-                    raise
-                connection.rollback()
-                reached = (plan.place, connection.info.get("progress"))
-                if place != reached:
-                    place, deadline = reached, time.monotonic() + patience.wait
-                why = "; ".join(blockers) or reason(error)
-                _let_others_pass(why, plan.step(), patience, deadline)
 
 
-def _attempt(connection: Connection, plan: Plan) -> None:
-    with context.begin_transaction(), insisted_on(connection):
+def attempt(connection: Connection, plan: Plan, recorder: history.Recorder) -> None:
+    """Run what `context` is configured for."""
+    recorder.begin()
+    with context.begin_transaction():
         context.run_migrations()
         server.finish(connection, is_stamp=plan.is_stamp)
     connection.commit()
-
-
-def _let_others_pass(why: str, step: Step | None, patience: Patience, deadline: float) -> None:
-    what = f"Migration {step.info.up_revision_id}" if step else "The migration"
-    pause = PAUSE * patience.lock_timeout
-    if time.monotonic() + pause > deadline:
-        raise CommandError(
-            f"{what} did not get its locks in {patience.wait:g} s, because of {why}."
-            " Run the command again when that has ended, or give it more time"
-            " (--lock-wait, MIGRATION_LOCK_WAIT)."
-        )
-    logger.warning(
-        "%s had to wait longer than %g s, because of %s. It lets others pass, and is tried again"
-        " in %g s.",
-        what,
-        patience.lock_timeout,
-        why,
-        pause,
-    )
-    time.sleep(pause)

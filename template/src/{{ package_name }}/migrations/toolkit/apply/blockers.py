@@ -17,9 +17,6 @@ logger = logging.getLogger(__name__)
 def watch(engine: Engine, lock_timeout: float) -> Iterator[list[str]]:
     """The sessions that were last found in the way, a sentence for each."""
     seen: list[str] = []
-    if not server.CAN_TELL_BLOCKERS:
-        yield seen
-        return
     over = Event()
     thread = Thread(target=_look, args=(engine, lock_timeout / 4, seen, over), daemon=True)
     thread.start()

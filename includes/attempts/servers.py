@@ -1,0 +1,61 @@
+"""Attempts to migrate: where others hold a lock it ends, lets them pass, and is made again."""
+
+import logging
+import time
+
+from alembic.util import CommandError
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ....driver import reason
+from ..history import Recorder
+from . import server
+from .blockers import watch
+from .conflicts import insisted_on
+from .migrate import Patience, Plan, Step, attempt
+
+logger = logging.getLogger(__name__)
+
+#: How long the application goes first after it was kept waiting, in lock timeouts: what a
+#: migration changes is blocked for at most a tenth of the time.
+PAUSE = 10
+
+
+def run(connection: Connection, plan: Plan, recorder: Recorder, patience: Patience) -> None:
+    place: tuple[str, object] | None = None
+    deadline = 0.0
+    with watch(connection.engine, patience.lock_timeout) as blockers:
+        while True:
+            blockers.clear()
+            try:
+                with insisted_on(connection):
+                    return attempt(connection, plan, recorder)
+            except DBAPIError as error:
+                if not server.is_lock_conflict(error):
+                    raise
+                connection.rollback()
+                reached = (plan.place, connection.info.get("progress"))
+                if place != reached:
+                    place, deadline = reached, time.monotonic() + patience.wait
+                why = "; ".join(blockers) or reason(error)
+                _let_others_pass(why, plan.step(), patience, deadline)
+
+
+def _let_others_pass(why: str, step: Step | None, patience: Patience, deadline: float) -> None:
+    what = f"Migration {step.info.up_revision_id}" if step else "The migration"
+    pause = PAUSE * patience.lock_timeout
+    if time.monotonic() + pause > deadline:
+        raise CommandError(
+            f"{what} did not get its locks in {patience.wait:g} s, because of {why}."
+            " Run the command again when that has ended, or give it more time"
+            " (--lock-wait, MIGRATION_LOCK_WAIT)."
+        )
+    logger.warning(
+        "%s had to wait longer than %g s, because of %s. It lets others pass, and is tried again"
+        " in %g s.",
+        what,
+        patience.lock_timeout,
+        why,
+        pause,
+    )
+    time.sleep(pause)
