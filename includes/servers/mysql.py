@@ -22,8 +22,6 @@ from .sessions import LOCK, Session, blocking, migrating
 
 logger = logging.getLogger(__name__)
 
-CAN_TELL_BLOCKERS = True
-
 POLL = 0.5
 
 NO_LOCKS_HERE = 1235
