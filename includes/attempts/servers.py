@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import Any
 
 from alembic.util import CommandError
 from sqlalchemy import Connection
@@ -16,6 +17,8 @@ from .migrate import Patience, Plan, Step, attempt
 
 logger = logging.getLogger(__name__)
 
+#: Each migration on its own, so that locks are short.
+OPTIONS: dict[str, Any] = {"transaction_per_migration": True}
 #: How long the application goes first after it was kept waiting, in lock timeouts: what a
 #: migration changes is blocked for at most a tenth of the time.
 PAUSE = 10

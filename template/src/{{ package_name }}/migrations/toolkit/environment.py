@@ -156,23 +156,13 @@ def _write_sql(url: URL, options: Options) -> None:
 
 
 def _options(backend: str) -> Options:
-    options: Options = {
+    return attempts.OPTIONS | {
         "autogenerate_plugins": autogenerate.PLUGINS,
         # PostgreSQL answers itself whether two defaults are equal.
         "compare_server_default": (
             True if backend == "postgresql" else autogenerate.compare_default
         ),
-        # Each migration on its own, so that locks are short.
-        "transaction_per_migration": True,
     }
-    if backend == "sqlite":
-        # All or none: nobody else writes meanwhile anyway.
-        options |= {
-            "transaction_per_migration": False,
-            "transactional_ddl": True,
-            "render_as_batch": True,
-        }
-    return options
 
 
 def _with_tables(options: Options) -> Options:
