@@ -44,6 +44,7 @@ def test_from_behind_to_current(two: Lab) -> None:
     with two.fresh() as target:
         found = status(target, "behind")
         assert [each["revision"] for each in found["pending"]] == ["r1", "r2"]
+        assert f"  Pending:    r1\n{'':14}r2\n" in found["text"]
         target.upgrade("r1")
         found = status(target, "behind")
         assert [each["revision"] for each in found["pending"]] == ["r2"]

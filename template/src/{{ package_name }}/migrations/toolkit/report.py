@@ -14,7 +14,7 @@ from ...driver import to_look_at
 from . import history
 from .config import migration_url
 from .connection import look
-from .scripts import read_scripts, ways_to_one_head
+from .scripts import read_scripts, title, ways_to_one_head
 from .status import MEANINGS, State, Status, listed, moment
 from .status import status as find_status
 from .whereabouts import advice, origins, whereabouts
@@ -119,7 +119,7 @@ class Report:
         yield from _aligned("Release", self._titles(found.code) or ["base"])
         yield from _aligned("Pending", self._titles(found.pending))
         yield from _aligned("Unknown", list(origins(found.unknown, self._rows, self._script)))
-        yield from _aligned("Unfinished", self._titles([found.unfinished or ""]))
+        yield from _aligned("Unfinished", self._titles(filter(None, [found.unfinished])))
         yield from _aligned("Skipped", self._titles(self._skipped))
         yield from _aligned("Edited", [self._scripts[each].path for each in found.edited])
         yield from _aligned("Tables", [listed(found.tables)] if found.tables else [])
@@ -130,8 +130,8 @@ class Report:
 
     def _titles(self, revisions: Iterable[str]) -> list[str]:
         return [
-            f"{revision} ({self._scripts[revision].doc})" if revision in self._scripts else revision
-            for revision in filter(None, revisions)
+            title(self._scripts[revision]) if revision in self._scripts else revision
+            for revision in revisions
         ]
 
     def _next(self) -> Iterator[str]:
