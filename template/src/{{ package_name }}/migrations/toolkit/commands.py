@@ -17,7 +17,7 @@ from ...config import PROJECT
 from .baseline import baseline
 from .config import LOCATION, alembic_config
 from .environment import refuse_ini
-from .invocation import refuse_misspelled, seconds
+from .invocation import WAITS, refuse_misspelled, seconds
 from .listing import history
 from .refusal import RefusedError
 from .report import status
@@ -302,19 +302,8 @@ class DatabaseCommands(CommandLine):
         lines = [f"  {self.parser.prog} {example}" for example in new.examples or [new.name]]
         parser.epilog = "\n".join(["examples:", *lines])
         if new.function in CHANGE_DATABASE:
-            parser.add_argument(
-                "--wait",
-                type=seconds,
-                metavar="SECONDS",
-                help="how long to wait for a server that is not there yet",
-            )
-            parser.add_argument(
-                "--lock-wait",
-                type=seconds,
-                metavar="SECONDS",
-                help="how long to wait for another migration, and for locks (MIGRATION_LOCK_WAIT)",
-            )
-
+            for name, how_long in WAITS.items():
+                parser.add_argument(f"--{name}", type=seconds, metavar="SECONDS", help=how_long)
         if new.function is command.downgrade:
             parser.add_argument(
                 "--lose",

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 from alembic import context
 from alembic.config import Config
@@ -19,6 +20,11 @@ VALUES: dict[str, tuple[str, ...]] = {
     "rename": (),
     "resume": ("done", "again", "restart"),
     "wait": (),
+}
+#: What `db` has as options as well.
+WAITS = {
+    "wait": "how long to wait for a server that is not there yet",
+    "lock-wait": "how long to wait for another migration, and for locks (MIGRATION_LOCK_WAIT)",
 }
 
 
@@ -44,7 +50,7 @@ def seconds(text: str) -> float:
 
 def given_seconds(name: str, *, default: float) -> float:
     """From `db upgrade --name 60`, or from `alembic -x name=60 upgrade head`."""
-    option: float | None = getattr(context.config.cmd_opts, name.replace("-", "_"), None)
+    option: float | None = _option(name)
     if option is not None:
         return option
     text = given_last(name)
@@ -58,7 +64,7 @@ def given_seconds(name: str, *, default: float) -> float:
 
 def given(name: str) -> list[str]:
     """From `--name value`, which may be said more than once, or from `-x name=value`."""
-    options: list[str] = getattr(context.config.cmd_opts, name, None) or []
+    options: list[str] = _option(name) or []
     arguments = (argument.partition("=") for argument in context.get_x_argument())
     return [*options, *(value for key, _, value in arguments if key == name)]
 
@@ -85,7 +91,7 @@ def line(*command: str, also: Iterable[str] = (), lose: Iterable[str] = ()) -> s
 
 def again(*arguments: str) -> str:
     """The command that writes a migration."""
-    message = getattr(context.config.cmd_opts, "message", None) or "..."
+    message = _option("message") or "..."
     return line("revision", "--autogenerate", "-m", message, also=arguments)
 
 
@@ -106,13 +112,17 @@ def _each(option: str, values: Iterable[str]) -> list[str]:
     return [word for value in values for word in (option, value)]
 
 
+def _option(name: str) -> Any:
+    return getattr(context.config.cmd_opts, name.replace("-", "_"), None)
+
+
 def _waits() -> list[str]:
-    given = {name: getattr(context.config.cmd_opts, name, None) for name in ("wait", "lock_wait")}
+    given = {name: _option(name) for name in WAITS}
     return [
         word
         for name, value in given.items()
         if value is not None
-        for word in (f"--{name.replace('_', '-')}", f"{value:g}")
+        for word in (f"--{name}", f"{value:g}")
     ]
 
 
