@@ -80,9 +80,9 @@ def definitions(
     """Kind, name, table, text."""
     [(database, collation)] = connection.exec_driver_sql(DEFAULTS)
     collations = {(row[0], row[1]): row[2] for row in connection.exec_driver_sql(COLLATIONS)}
+    quote = connection.dialect.identifier_preparer.quote_identifier
     for table in tables(connection):
-        quoted = table.replace("`", "``").replace("%", "%%")
-        row = connection.exec_driver_sql(f"SHOW CREATE TABLE `{quoted}`").one()
+        row = connection.exec_driver_sql(f"SHOW CREATE TABLE {quote(table)}").one()
         yield from _table(table, row[1], collations, collation)
     for kind, name, table, text in connection.exec_driver_sql(OTHERS):
         yield kind, name, table, (text or "").replace(f"`{database}`.", "")
@@ -125,11 +125,11 @@ def _part(line: str) -> tuple[str, str, str]:
 
 
 def empty(connection: Connection) -> None:
+    quote = connection.dialect.identifier_preparer.quote_identifier
     rows = connection.exec_driver_sql(DROPS).all()
     connection.exec_driver_sql("SET SESSION foreign_key_checks = 0")
     for kind, name in rows:
-        quoted = name.replace("`", "``").replace("%", "%%")
-        connection.exec_driver_sql(f"DROP {kind} IF EXISTS `{quoted}`")
+        connection.exec_driver_sql(f"DROP {kind} IF EXISTS {quote(name)}")
 
 
 def make_alike(connection: Connection, model: Connection, _: str) -> None:

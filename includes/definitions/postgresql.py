@@ -120,20 +120,14 @@ WHERE y.typnamespace = current_schema()::regnamespace
     AND (y.typtype IN ('d', 'e', 'r') OR c.relkind = 'c')
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = y.oid AND d.deptype = 'e')
 """
-# What extensions have made goes with them only.
+# What extensions have made goes with them only, a column's sequence with its table, and what makes a
+# range with its type.
 DROPS = """
 SELECT 'DROP ' || kind || ' IF EXISTS ' || name || ' CASCADE' FROM (
-    SELECT oid, 'VIEW', oid::regclass::text FROM pg_class
-    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'v'
-    UNION ALL
-    SELECT oid, 'MATERIALIZED VIEW', oid::regclass::text FROM pg_class
-    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'm'
-    UNION ALL
-    SELECT oid, 'TABLE', oid::regclass::text FROM pg_class
-    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
-    UNION ALL
-    SELECT oid, 'SEQUENCE', oid::regclass::text FROM pg_class
-    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'S'
+    SELECT oid, CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
+        WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, oid::regclass::text
+    FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('v', 'm', 'S', 'r', 'p')
     UNION ALL
     SELECT oid, 'ROUTINE', oid::regprocedure::text FROM pg_proc
     WHERE pronamespace = current_schema()::regnamespace
@@ -142,6 +136,7 @@ SELECT 'DROP ' || kind || ' IF EXISTS ' || name || ' CASCADE' FROM (
     WHERE typnamespace = current_schema()::regnamespace AND typtype IN ('d', 'e', 'r')
 ) things (oid, kind, name)
 WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = things.oid AND d.deptype = 'e')
+ORDER BY kind IN ('ROUTINE', 'SEQUENCE')
 """
 # Other schemas of the same user; one that has an extension may be an administrator's work.
 SCHEMAS = """

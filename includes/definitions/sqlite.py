@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Inspector, inspect
 from sqlalchemy.types import NullType
 
-from ..apply.rehearsal import describe
+from ..apply.rehearsal import describe, quote
 from .omissions import without_warnings
 
 #: For other databases: what lets a user make one for a moment.
@@ -133,9 +133,8 @@ def empty(connection: Connection) -> None:
         " AND name NOT LIKE 'sqlite_%' ORDER BY type DESC"
     )
     for kind, name in rows.all():
-        quoted = name.replace('"', '""')
         # The tables of an index for searching go with it.
-        connection.exec_driver_sql(f'DROP {kind} IF EXISTS "{quoted}"')
+        connection.exec_driver_sql(f"DROP {kind} IF EXISTS {quote(name)}")
 
 
 def make_alike(connection: Connection, model: Connection, _: str) -> None:

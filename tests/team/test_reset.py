@@ -17,6 +17,7 @@ OTHERS = {
     "sqlite": ["CREATE TRIGGER t AFTER INSERT ON users BEGIN DELETE FROM orders; END"],
     "postgresql": [
         "CREATE TYPE mood AS ENUM ('happy')",
+        "CREATE TYPE span AS RANGE (subtype = float8)",
         "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
         "CREATE MATERIALIZED VIEW m AS SELECT 1 AS n",
         "CREATE SEQUENCE numbers",
