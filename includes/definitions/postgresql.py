@@ -125,9 +125,9 @@ WHERE y.typnamespace = current_schema()::regnamespace
 DROPS = """
 SELECT 'DROP ' || kind || ' IF EXISTS ' || name || ' CASCADE' FROM (
     SELECT oid, CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
-        WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, oid::regclass::text
-    FROM pg_class
-    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('v', 'm', 'S', 'r', 'p')
+        WHEN 'S' THEN 'SEQUENCE' WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END, oid::regclass::text
+    FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+        AND relkind IN ('v', 'm', 'S', 'c', 'r', 'p')
     UNION ALL
     SELECT oid, 'ROUTINE', oid::regprocedure::text FROM pg_proc
     WHERE pronamespace = current_schema()::regnamespace

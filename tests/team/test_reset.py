@@ -18,6 +18,7 @@ OTHERS = {
     "postgresql": [
         "CREATE TYPE mood AS ENUM ('happy')",
         "CREATE TYPE span AS RANGE (subtype = float8)",
+        "CREATE TYPE pair AS (a integer, b integer)",
         "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
         "CREATE MATERIALIZED VIEW m AS SELECT 1 AS n",
         "CREATE SEQUENCE numbers",
