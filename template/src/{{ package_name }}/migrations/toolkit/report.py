@@ -2,6 +2,7 @@
 
 import json as json_module
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from alembic.config import Config
@@ -50,35 +51,31 @@ def _drift(config: Config, connection: Connection, found: Status) -> list[str]:
     return drift(config, connection, found.database)
 
 
+@dataclass
 class Report:
-    def __init__(
-        self,
-        found: Status,
-        script: ScriptDirectory,
-        rows: dict[str, Row[Any]],
-        drift: list[str] | None = None,
-        absent: str | None = None,
-    ) -> None:
-        self._found = found
-        self._absent = absent
-        self._rows = rows
+    found: Status
+    script: ScriptDirectory
+    rows: dict[str, Row[Any]]
+    drift: list[str] | None
+    #: The name of a database that is not there yet.
+    absent: str | None
+
+    def __post_init__(self) -> None:
         from .team.adopt import to_adopt  # not needed to migrate
 
-        self._script = script
-        self._drift = drift
-        self._scripts = {each.revision: each for each in script.walk_revisions()}
-        self._to_adopt = list(to_adopt(script).values())
+        self._scripts = {each.revision: each for each in self.script.walk_revisions()}
+        self._to_adopt = list(to_adopt(self.script).values())
         self._skipped = self._find_skipped()
 
     def _find_skipped(self) -> list[str]:
         """They come before one that the database has, and were not run: as after git's rebase."""
-        applied = {each for each, row in self._rows.items() if row.direction in history.APPLIED}
-        known = tuple(each for each in self._found.database if each in self._scripts)
-        lineage = [each.revision for each in self._script.iterate_revisions(known, "base")]
+        applied = {each for each, row in self.rows.items() if row.direction in history.APPLIED}
+        known = tuple(each for each in self.found.database if each in self._scripts)
+        lineage = [each.revision for each in self.script.iterate_revisions(known, "base")]
         return [each for each in reversed(lineage) if applied and each not in applied]
 
     def facts(self) -> dict[str, Any]:
-        found = self._found
+        found = self.found
         return {
             "state": found.state,
             "ready": found.reason is None,
@@ -97,34 +94,34 @@ class Report:
             ],
             "tables": found.tables,
             "to_adopt": [path.name for path in self._to_adopt],
-            **({} if self._drift is None else {"drift": self._drift}),
+            **({} if self.drift is None else {"drift": self.drift}),
         }
 
     def _origin(self, revision: str) -> dict[str, Any]:
-        row = self._rows.get(revision)
+        row = self.rows.get(revision)
         return {
             "revision": revision,
             "release": row and row.release,
             "host": row and row.host,
             "applied_by": row and row.applied_by,
             "applied_at": row and moment(row),
-            "whereabouts": whereabouts(revision, self._script),
+            "whereabouts": whereabouts(revision, self.script),
         }
 
     def lines(self) -> Iterator[str]:
-        found = self._found
+        found = self.found
         yield f"{found.state}: {MEANINGS[found.state]}"
-        nothing = ["base", *([f"{self._absent} is not there yet"] if self._absent else [])]
+        nothing = ["base", *([f"{self.absent} is not there yet"] if self.absent else [])]
         yield from _aligned("Database", self._titles(found.database) or nothing)
         yield from _aligned("Release", self._titles(found.code) or ["base"])
         yield from _aligned("Pending", self._titles(found.pending))
-        yield from _aligned("Unknown", list(origins(found.unknown, self._rows, self._script)))
+        yield from _aligned("Unknown", list(origins(found.unknown, self.rows, self.script)))
         yield from _aligned("Unfinished", self._titles(filter(None, [found.unfinished])))
         yield from _aligned("Skipped", self._titles(self._skipped))
         yield from _aligned("Edited", [self._scripts[each].path for each in found.edited])
         yield from _aligned("Tables", [listed(found.tables)] if found.tables else [])
-        if self._drift is not None:
-            yield from _aligned("Drift", self._drift or ["none: it is what its migrations make"])
+        if self.drift is not None:
+            yield from _aligned("Drift", self.drift or ["none: it is what its migrations make"])
         yield from _aligned("To adopt", [path.name for path in self._to_adopt])
         yield from _aligned("Next", list(self._next()))
 
@@ -136,14 +133,14 @@ class Report:
 
     def _next(self) -> Iterator[str]:
         """What to do: a command, and when it is the right one."""
-        found = self._found
+        found = self.found
         db = f"{DISTRIBUTION} db"
         if len(found.code) > 1:
             yield from ways_to_one_head()
         if found.state == "behind":
             yield f"{db} upgrade{' heads' if len(found.code) > 1 else ''}"
         elif found.state == "unknown":
-            yield advice(found.unknown, self._script)
+            yield advice(found.unknown, self.script)
         elif found.unfinished:
             yield self._complete(db, found.unfinished)
         elif self._skipped:
@@ -153,15 +150,15 @@ class Report:
         elif found.state == "unmanaged":
             yield f"{db} baseline, if the tables are this service's"
             yield f"{db} -x other-tables=ignore upgrade, if they are somebody else's"
-        elif self._drift:
+        elif self.drift:
             yield "undo by hand what was done by hand, or write a migration that does it"
         if self._to_adopt:
             yield f"{db} adopt, in the project: an update of the template has brought migrations"
 
     def _complete(self, db: str, revision: str) -> str:
-        if self._found.is_of_later_release:
+        if self.found.is_of_later_release:
             return "complete it with the release that began it, by the same command"
-        if revision in self._found.pending:
+        if revision in self.found.pending:
             return f"{db} upgrade, which completes it"
         return f"{db} downgrade {revision}-1, which completes it"
 
