@@ -3,21 +3,21 @@
 import json as json_module
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
+from sqlalchemy import Row
 
-from . import status
 from .config import migration_url
 from .connection import look
 from .history import APPLIED, all_rows
 from .scripts import read_scripts, squashes
+from .status import Status, moment, status
 
 WORDS = {
     "upgrade": "applied",
@@ -65,37 +65,32 @@ def history(
 class Known:
     """What the database tells; nothing where it cannot be asked."""
 
-    was_asked: bool = False
-    heads: tuple[str, ...] = ()
-    applied: frozenset[str] = frozenset()
-    edited: tuple[str, ...] = ()
-    rows: dict[str, list[sa.Row[Any]]] = field(default_factory=dict)
+    found: Status | None = None
+    rows: dict[str, list[Row[Any]]] = field(default_factory=dict)
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        return self.found.database if self.found else ()
 
     def about(self, revision: str, *, verbose: bool) -> Iterator[str]:
-        if not self.was_asked:
+        if self.found is None:
             return
         rows = self.rows.get(revision, [])
         yield from map(_in_words, rows if verbose else rows[-1:])
         if not rows:
-            yield "applied, and nobody knows by whom" if revision in self.applied else "not applied"
-        if revision in self.edited:
+            is_pending = revision in self.found.pending
+            yield "not applied" if is_pending else "applied, and nobody knows by whom"
+        if revision in self.found.edited:
             yield "the file was edited since"
 
 
 def _ask(config: Config, script: ScriptDirectory) -> Known:
     with look(migration_url(config)) as connection:
-        found = status.status(connection, script, read_files=True)
+        found = status(connection, script, read_files=True)
         rows = defaultdict(list)
         for row in all_rows(connection):
             rows[row.revision].append(row)
-    applied = {each.revision for each in script.walk_revisions()}.difference(found.pending)
-    return Known(
-        was_asked=True,
-        heads=found.database,
-        applied=frozenset(applied),
-        edited=found.edited,
-        rows=dict(rows),
-    )
+    return Known(found, dict(rows))
 
 
 def _walk(script: ScriptDirectory, rev_range: str | None, known: Known) -> list[Script]:
@@ -134,30 +129,30 @@ def _of_other_releases(script: ScriptDirectory, known: Known, *, verbose: bool) 
             yield from (f"    {text}" for text in known.about(revision, verbose=verbose))
 
 
-def _in_words(row: sa.Row[Any]) -> str:
+def _in_words(row: Row[Any]) -> str:
     who = f"by {row.applied_by or 'somebody'} on {row.host}" if row.host else "by a script"
     has_run = row.direction in {"upgrade", "downgrade"} and row.seconds is not None
     duration = f", in {row.seconds:g} s" if has_run else ""
-    return f"{WORDS[row.direction]} {status.moment(row)} {who} with release {row.release}{duration}"
+    return f"{WORDS[row.direction]} {moment(row)} {who} with release {row.release}{duration}"
 
 
 def _facts(script: Script, known: Known) -> dict[str, Any]:
-    rows: Sequence[sa.Row[Any]] = known.rows.get(script.revision, [])
+    found = known.found
     return {
         "revision": script.revision,
         "message": script.doc,
         "file": script.path,
-        "applied": script.revision in known.applied if known.was_asked else None,
-        "edited": script.revision in known.edited if known.was_asked else None,
+        "applied": None if found is None else script.revision not in found.pending,
+        "edited": None if found is None else script.revision in found.edited,
         "log": [
             {
                 "direction": row.direction,
-                "applied_at": status.moment(row),
+                "applied_at": moment(row),
                 "applied_by": row.applied_by,
                 "host": row.host,
                 "release": row.release,
                 "seconds": row.seconds,
             }
-            for row in rows
+            for row in known.rows.get(script.revision, [])
         ],
     }
