@@ -131,8 +131,8 @@ def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | Non
 def applying(context: MigrationContext, step: MigrationInfo) -> Iterator[None]:
     """Around the function of one migration."""
     connection = cast(Connection, context.connection)
-    _refuse_another(connection.info["unfinished"], step)
     notes = connection.info["notes"] = concurrently.Notes(connection, step)
+    _refuse_another(connection.info["unfinished"], notes.step)
     with _guarded(connection, notes, step):
         yield
     if notes.begun or connection.info["unfinished"]:
@@ -286,16 +286,15 @@ def _describe(row: Row[Any]) -> str:
     return f"session {row.pid} ({row.name or 'no name'}{where}, {row.state}, since {row.since} UTC)"
 
 
-def _refuse_another(begun: tuple[str, str] | None, step: MigrationInfo) -> None:
-    if begun is None:
+def _refuse_another(begun: tuple[str, str] | None, step: tuple[str, str]) -> None:
+    if begun is None or begun == step:
         return
     revision, direction = begun
-    if begun != (step.up_revision_id, "upgrade" if step.is_upgrade else "downgrade"):
-        target = revision if direction == "upgrade" else f"{revision}-1"
-        raise CommandError(
-            f"The {direction} of {revision} was interrupted: complete it first, with"
-            f" `{DISTRIBUTION} db {direction} {target}`."
-        )
+    target = revision if direction == "upgrade" else f"{revision}-1"
+    raise CommandError(
+        f"The {direction} of {revision} was interrupted: complete it first, with"
+        f" `{DISTRIBUTION} db {direction} {target}`."
+    )
 
 
 def _refuse_end(statement: str, step: MigrationInfo) -> None:

@@ -72,14 +72,15 @@ class Notes:
         #: Whether it has noted something, in this run or, as far as that was asked, an earlier one.
         self.begun = False
         self._connection = connection
-        self._step = (str(step.up_revision_id), "upgrade" if step.is_upgrade else "downgrade")
+        #: Its revision and direction, as `unfinished` tells them.
+        self.step = (str(step.up_revision_id), "upgrade" if step.is_upgrade else "downgrade")
 
     def repeatable(self, statement: str) -> str:
         """The statement, or one that does no harm where this migration has run it before."""
         bare = _without_comments(statement)
         if NAMELESS.match(bare):
             raise CommandError(
-                f"Migration {self._step[0]} builds an index without a name CONCURRENTLY, and would"
+                f"Migration {self.step[0]} builds an index without a name CONCURRENTLY, and would"
                 " build another one after an interruption: give it a name."
             )
         if found := CREATE_INDEX.match(bare):
@@ -105,7 +106,7 @@ class Notes:
         statement: str | None = self._ask(
             "SELECT statement FROM alembic_unfinished"
             " WHERE (revision, direction, key) = (%s, %s, %s)",
-            *self._step,
+            *self.step,
             key,
         )
         self.begun = self.begun or statement is not None
@@ -120,7 +121,7 @@ class Notes:
         self._ask(
             "INSERT INTO alembic_unfinished VALUES (%s, %s, %s, %s)"
             " ON CONFLICT (revision, direction, key) DO UPDATE SET statement = EXCLUDED.statement",
-            *self._step,
+            *self.step,
             key,
             text,
         )
