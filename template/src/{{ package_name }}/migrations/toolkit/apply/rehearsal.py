@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
-NAMES = "SELECT name FROM pragma_table_xinfo(?)"
-REGULAR = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0"
-GENERATED = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden > 1"
+# Hidden are columns of virtual tables, and with a number above 1 those that are generated.
+NAMES = "SELECT name, hidden FROM pragma_table_xinfo(?)"
 # Some versions of SQLite take GENERATED ALWAYS for a part of the type.
 COLUMNS = """
     SELECT c.name,
@@ -32,7 +31,6 @@ FOREIGN_KEYS = """
     SELECT id, [table], on_update, on_delete, [from]
     FROM pragma_foreign_key_list(?) ORDER BY id, seq
 """
-SEQUENCES = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"
 TOKEN = re.compile(
     r"""
     --[^\n]* | /\*.*?\*/ | \s+
@@ -62,6 +60,8 @@ class Part(NamedTuple):
 
 
 AUTOINCREMENT = Part("AUTOINCREMENT")
+#: What is kept in the text alone.
+WORDS = {"AUTOINCREMENT", "CONFLICT", "DEFERRABLE"}
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ def describe(name: str, sql: str) -> Description:
             return database.execute(query, [name]).fetchall()
 
         database.execute(sql)
-        keys = ask(KEYS)
+        keys, known = ask(KEYS), ask(NAMES)
         # Nothing but an index tells the collations.
-        every = ", ".join(quote(column) for (column,) in ask(NAMES))
+        every = ", ".join(quote(column) for column, _ in known)
         database.execute(f"CREATE INDEX every_column ON {quote(name)} ({every})")
         columns = ask(COLUMNS)
         parts = [
@@ -90,9 +90,8 @@ def describe(name: str, sql: str) -> Description:
             *_from_keys(keys),
             *_from_foreign_keys(ask(FOREIGN_KEYS)),
             *_from_text(sql),
-            *([AUTOINCREMENT] if database.execute(SEQUENCES).fetchall() else []),
         ]
-        generated = [column for (column,) in ask(GENERATED)]
+        generated = [column for column, hidden in known if hidden > 1]
         return Description(
             columns={name: (type_, collation) for name, type_, collation, *_ in columns},
             expressions=dict(zip(generated, _in_parentheses(sql, "AS"), strict=True)),
@@ -137,7 +136,7 @@ def _from_text(sql: str) -> Iterator[Part]:
         for expression in _in_parentheses(sql, keyword):
             yield Part(f"{keyword} ({' '.join(tokens(expression)).casefold()})")
     words = [word.upper() for word in tokens(sql)]
-    yield from (Part(word) for word in words if word in {"CONFLICT", "DEFERRABLE"})
+    yield from (Part(word) for word in words if word in WORDS)
     for word, following in pairwise(tokens(sql)):
         if word.upper() == "CONSTRAINT":
             yield Part(f"the name {unquote(following)}")
@@ -183,7 +182,8 @@ def _uses(database: sqlite3.Connection, item: Item) -> list[str]:
     if item.kind != "trigger":
         return []
     try:
-        columns = [quote(column) for (column,) in database.execute(REGULAR, [item.table])]
+        known = database.execute(NAMES, [item.table])
+        columns = [quote(column) for column, hidden in known if not hidden]
     except sqlite3.Error:  # A view that does not work: known already.
         return []
     changes = ", ".join(f"{column} = {column}" for column in columns)
