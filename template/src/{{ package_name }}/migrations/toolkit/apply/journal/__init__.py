@@ -5,9 +5,9 @@ The journal lets the next run complete it, and apply each statement once. While 
 
 - Rows (INSERT, UPDATE, DELETE, but also what a SELECT gave) in the very transaction that changes
   them: the server commits both or none.
-- A definition (CREATE, ALTER, DROP ...) before it runs, with a digest of what it is about: if the
-  answer never came, or was written down and not committed yet, the digest tells whether the
-  statement took effect. Each of them is atomic in the server.
+- A definition (CREATE, ALTER, DROP ...) before it runs, with a digest of what it is about. Another
+  statement follows only when its answer has come; where none follows, the digest tells whether it
+  took effect. Each of them is atomic in the server. What it gave is written down, if it gave any.
 
 The next run calls the function again from its start. What is done is not executed but answered
 from the journal, results and errors included, so that the function goes the same way as before.
