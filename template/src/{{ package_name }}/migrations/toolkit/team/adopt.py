@@ -4,7 +4,6 @@ They arrive in `migrations/template/`, from where nothing is run. What was taken
 written down in `template.lock`, so that it stays the project's: it may be edited, or squashed.
 """
 
-import re
 from pathlib import Path
 
 from alembic.config import Config
@@ -12,13 +11,14 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from .... import DISTRIBUTION
+from ..git import REVISION
 from ..scripts import read_scripts
 from . import head
+from .links import follow
 
 FIRST_LINE = f"# Migrations of the template that are this project's own. `{DISTRIBUTION} db adopt` adds to it.\n"
 #: Git leaves these in a file that both branches have added to.
 MARKERS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
-REVISION = re.compile(r"^revision\b.*= *[\"'](.+)[\"']$", re.MULTILINE)
 
 
 def adopt(config: Config) -> None:
@@ -65,11 +65,8 @@ def _adopted(script: ScriptDirectory) -> set[str]:
 
 
 def _copy(path: Path, folder: Path, before: str | None) -> None:
-    text = path.read_text(encoding="utf-8")
-    text = re.sub(r"^Revises:.*$", f"Revises: {before or ''}".rstrip(), text, count=1, flags=re.M)
-    value = f'"{before}"' if before else "None"
-    text = re.sub(r"^(down_revision\b.*= ).*$", rf"\g<1>{value}", text, count=1, flags=re.M)
     folder.mkdir(exist_ok=True)
+    text = follow(path.read_text(encoding="utf-8"), before)
     (folder / path.name).write_text(text, encoding="utf-8")
 
 

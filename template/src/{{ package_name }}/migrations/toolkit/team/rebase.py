@@ -1,8 +1,6 @@
 """`db rebase`: put this branch's migrations behind those that another has added meanwhile."""
 
-import ast
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.util import cache_from_source
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from ..refusal import RefusedError
 from ..scripts import read_scripts, squashes, title
 from . import head
 from .developers import Undo
+from .links import follow
 
 Moves = dict[Script, str | None]
 
@@ -131,31 +130,10 @@ def _refuse_conflicts(git: Git, script: ScriptDirectory) -> None:
 
 def _relink(script: Script, before: str | None) -> tuple[Path, str]:
     path = Path(script.path)
-    text = path.read_text(encoding="utf-8")
-    text = _with_down_revision(text, f'"{before}"' if before else "None")
-    text = re.sub(r"^Revises:.*$", f"Revises: {before or ''}".rstrip(), text, count=1, flags=re.M)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(follow(path.read_text(encoding="utf-8"), before), encoding="utf-8")
     # It is as long as before, and Python looks at the second only.
     Path(cache_from_source(str(path))).unlink(missing_ok=True)
     return path, f"follows {before or 'no other'} now"
-
-
-def _with_down_revision(text: str, value: str) -> str:
-    lines = text.encode().splitlines(keepends=True)
-    node = next(filter(None, map(_value_of_down_revision, ast.parse(text).body)))
-    first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
-    start, end = lines[first][: node.col_offset], lines[last][node.end_col_offset or 0 :]
-    lines[first : last + 1] = [start + value.encode() + end]
-    return b"".join(lines).decode()
-
-
-def _value_of_down_revision(node: ast.stmt) -> ast.expr | None:
-    targets: Iterable[ast.expr] = ()
-    if isinstance(node, ast.Assign | ast.AnnAssign):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        if any(isinstance(each, ast.Name) and each.id == "down_revision" for each in targets):
-            return node.value
-    return None
 
 
 def _settle_head_file(config: Config, git: Git | None) -> list[tuple[Path, str]]:
