@@ -9,13 +9,13 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import _indent, render_op
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy.schema import sort_tables_and_constraints
 
 from .. import autogenerate
 from ..refusal import RefusedError
-from ..rows.fill import reflect
+from ..rows.fill import in_order, reflect
 from ..schema import reflections
-from ..write import render
+from ..write import render, server
+from ..write.parts import reversible
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,10 @@ def creation(connection: sa.Connection, first: Iterable[str]) -> Creation:
     render.prepare(context)
     metadata = reflect(connection, context.impl.autogen_column_reflect)
     reflections.complete(connection, metadata)
+    creating = [each for table in in_order(metadata) for each in _create(connection, table)]
+    part = reversible(ops.UpgradeOps(creating))
+    autogenerate.leave_out_indexes_of_dropped_tables(part.down)
+    server.complete(part, context)
     types = reflections.types(connection)
     options = {
         "sqlalchemy_module_prefix": "sa.",
@@ -48,69 +52,27 @@ def creation(connection: sa.Connection, first: Iterable[str]) -> Creation:
         return _indent("\n".join(lines)) or "pass"
 
     return Creation(
-        code([*map(ops.ExecuteSQLOp, first), *_creations(connection, metadata, types)]),
-        code(_drops(connection, metadata, types)),
+        code([*map(ops.ExecuteSQLOp, [*first, *types]), *part.up]),
+        code([*part.down, *map(ops.ExecuteSQLOp, reversed(types.values()))]),
         "\n".join(sorted(rendering.imports)),
     )
 
 
-def _creations(
-    connection: sa.Connection, metadata: sa.MetaData, types: dict[str, str]
-) -> Iterator[ops.MigrateOperation]:
-    for statement in types:
-        yield ops.ExecuteSQLOp(statement)
-    for table, references in _in_order(connection, metadata):
-        if table is not None:
-            _keep_names(table)
-            yield _create_table(connection, table, references)
-            for index in sorted(table.indexes, key=lambda each: str(each.name)):
-                yield ops.CreateIndexOp.from_index(index)
-        else:
-            for reference in references:
-                yield ops.CreateForeignKeyOp.from_constraint(reference)
-
-
-def _create_table(
-    connection: sa.Connection, table: sa.Table, references: Iterable[Any]
-) -> ops.CreateTableOp:
+def _create(connection: sa.Connection, table: sa.Table) -> Iterator[ops.MigrateOperation]:
+    """With its indexes, each under the name that it has."""
     for column in table.columns:
         if isinstance(column.type, sa.types.NullType):
             raise RefusedError(
                 f"The type of {table.fullname}.{column.name} is none that SQLAlchemy knows, so that it"
                 " cannot be squashed. Nothing was done: squash up to a migration before it comes."
             )
+    _keep_names(table)
     operation = ops.CreateTableOp.from_table(table)
-    later = table.foreign_key_constraints.difference(references)
-    operation.columns = [each for each in operation.columns if each not in later]
     operation.kw = reflections.options(connection, table)
-    return operation
-
-
-def _drops(
-    connection: sa.Connection, metadata: sa.MetaData, types: dict[str, str]
-) -> Iterator[ops.MigrateOperation]:
-    for table, references in reversed(_in_order(connection, metadata)):
-        if table is None:
-            for reference in references:
-                yield ops.DropConstraintOp.from_constraint(reference)
-        else:
-            yield ops.DropTableOp(table.name, schema=table.schema)
-    for statement in reversed(types.values()):
-        yield ops.ExecuteSQLOp(statement)
-
-
-def _in_order(
-    connection: sa.Connection, metadata: sa.MetaData
-) -> list[tuple[sa.Table | None, Iterable[Any]]]:
-    """Each table with its foreign keys, and at last those that go round in a circle.
-
-    Where these cannot be added later (SQLite), they may name a table that is not there yet.
-    """
-    sort: Any = sort_tables_and_constraints
-    found = sort(metadata.tables.values())
-    if connection.dialect.supports_alter:
-        return list(found)
-    return [(table, table.foreign_key_constraints) for table, _ in found if table is not None]
+    yield operation
+    indexes = sorted(table.indexes, key=lambda each: str(each.name))
+    creating = [ops.CreateIndexOp.from_index(each) for each in indexes]
+    yield ops.ModifyTableOps(table.name, creating, schema=table.schema)
 
 
 def _keep_names(table: sa.Table) -> None:
