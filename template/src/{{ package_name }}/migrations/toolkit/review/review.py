@@ -18,7 +18,7 @@ from ..scripts import read_scripts
 from ..throwaway import database_alike, explained, run_step
 from . import server
 from .changes import Change, of_operation
-from .compat import Break, Models, Shape, breaks, shapes
+from .compat import Break, Models, Shapes, breaks, shapes
 from .recording import Recording, Statement, recorded
 from .rules import RULES, Finding
 from .source import Source
@@ -33,7 +33,7 @@ class Review:
     statements: list[Statement]
     findings: list[Finding]
     #: What is there after it.
-    shapes: dict[str, Shape]
+    shapes: Shapes
     failed: bool
 
     @property
@@ -98,7 +98,7 @@ class Reviewer:
         self._scripts = scripts
         #: The tables that are used.
         self._tables: set[str] = set()
-        self.before: dict[str, Shape] = {}
+        self.before: Shapes = {}
 
     def run(self, order: list[Script], new: list[Script], *, are_one_release: bool) -> Reviews:
         reviewed = Reviews()
@@ -203,7 +203,7 @@ def finding_of(script: Script, source: Source, line: int, change: Change) -> Fin
     return Finding(change.code, script.revision, file, line, message, RULES[change.code])
 
 
-def _add_breaks(reviewed: Reviews, before: dict[str, Shape], models: Models) -> None:
+def _add_breaks(reviewed: Reviews, before: Shapes, models: Models) -> None:
     """Each at the migration that has brought it, unless one after it has mended it."""
     left = set(breaks(before, reviewed.migrations[-1].shapes, models))
     reviewed.breaks = sorted(left)
