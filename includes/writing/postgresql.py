@@ -8,7 +8,6 @@ from alembic.operations.ops import (
     AlterColumnOp,
     CreateTableOp,
     MigrateOperation,
-    ModifyTableOps,
     RenameTableOp,
     UpgradeOps,
 )
@@ -20,7 +19,7 @@ from ..schema.snapshot import Facts, Thing
 from . import circles, names, native_enums, other_schemas
 from .casts import can_cast
 from .completion import Completion
-from .parts import Part, changes_of_columns, put_references_first
+from .parts import Part, changes, changes_of_columns, put_references_first
 
 RENAME = {
     "index": "ALTER INDEX {schema}{old} RENAME TO {new}",
@@ -76,12 +75,11 @@ def complete(part: Part, context: MigrationContext) -> None:
 
 def _keep_stored(operations: Sequence[MigrateOperation]) -> None:
     """Where nothing is said, PostgreSQL 18 makes them VIRTUAL, and older ones, as here, STORED."""
-    for each in operations:
-        for change in each.ops if isinstance(each, ModifyTableOps) else [each]:
-            added = [change.column] if isinstance(change, AddColumnOp) else []
-            for item in change.columns if isinstance(change, CreateTableOp) else added:
-                if isinstance(item, Column) and item.computed:
-                    item.computed.persisted = True
+    for change in changes(operations):
+        added = [change.column] if isinstance(change, AddColumnOp) else []
+        for item in change.columns if isinstance(change, CreateTableOp) else added:
+            if isinstance(item, Column) and item.computed:
+                item.computed.persisted = True
 
 
 def _using(change: AlterColumnOp, context: MigrationContext) -> str:

@@ -1,12 +1,11 @@
 """CHECKs that come with the type of a column: of an Enum or a Boolean with `create_constraint`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from copy import copy
 from typing import Any
 
 from alembic.operations.ops import (
     AddColumnOp,
-    AlterColumnOp,
     CreateCheckConstraintOp,
     MigrateOperation,
     ModifyTableOps,
@@ -16,57 +15,52 @@ from sqlalchemy import CheckConstraint, Table, types
 
 from ..schema.snapshot import Facts, Thing, qualified
 from .completion import Completion
+from .parts import changes, changes_of_columns, take_out
 
+Operations = list[MigrateOperation]
 Tables = Mapping[str, Table]
 
 
-def leave_out_of_changes(operations: Sequence[MigrateOperation]) -> None:
+def leave_out_of_changes(operations: Operations) -> None:
     """Alembic would add one, under the name of the one that is there: it is a change of its own."""
-    for each in _of_tables(operations):
-        for change in each.ops:
-            if isinstance(change, AlterColumnOp) and _has_check(change.modify_type):
-                change.modify_type = copy(change.modify_type)
-                vars(change.modify_type)["create_constraint"] = False
+    for change in changes_of_columns(operations):
+        if _has_check(change.modify_type):
+            change.modify_type = copy(change.modify_type)
+            vars(change.modify_type)["create_constraint"] = False
 
 
 def drop_namesakes(
-    operations: Sequence[MigrateOperation], tables: Tables, completion: Completion, found: Facts
+    operations: Operations, tables: Tables, completion: Completion, found: Facts
 ) -> None:
     """The one of a column that goes may have the name of the one of a column that comes."""
-    for each in _of_tables(operations):
-        table = qualified(each.table_name, each.schema)
-        for name in sorted(_brought(each, tables)):
-            if Thing(table, "check", name) in found:
-                each.ops.insert(0, completion.drop_check(table, name))
+    for each in operations:
+        if isinstance(each, ModifyTableOps):
+            brought = [thing for change in each.ops for thing in _brought(change, tables)]
+            each.ops[:0] = [completion.drop_check(thing) for thing in brought if thing in found]
 
 
-def leave_out_doubled(operations: Sequence[MigrateOperation], tables: Tables) -> None:
+def leave_out_doubled(operations: Operations, tables: Tables) -> None:
     """Alembic 1.20.1 adds them once more."""
-    for each in _of_tables(operations):
-        brought = _brought(each, tables)
-        each.ops = [
-            change
-            for change in each.ops
-            if not isinstance(change, CreateCheckConstraintOp)
-            or str(change.constraint_name) not in brought
-        ]
-
-
-def _of_tables(operations: Sequence[MigrateOperation]) -> Iterator[ModifyTableOps]:
-    return (each for each in operations if isinstance(each, ModifyTableOps))
+    brought = {thing for change in changes(operations) for thing in _brought(change, tables)}
+    take_out(operations, lambda change: _added(change) in brought)
 
 
 def _has_check(kind: types.TypeEngine[Any] | None) -> bool:
     return isinstance(kind, types.Enum | types.Boolean) and kind.create_constraint
 
 
-def _brought(changes: ModifyTableOps, tables: Tables) -> set[str]:
-    table = tables.get(qualified(changes.table_name, changes.schema))
-    added = {change.column.name for change in changes.ops if isinstance(change, AddColumnOp)}
-    return {
-        str(constraint.name)
-        for constraint in (() if table is None else table.constraints)
-        if isinstance(constraint, CheckConstraint)
-        and _is_type_bound(constraint)
-        and added.intersection(constraint.columns.keys())
-    }
+def _brought(change: MigrateOperation, tables: Tables) -> Iterator[Thing]:
+    if not isinstance(change, AddColumnOp):
+        return
+    place = qualified(change.table_name, change.schema)
+    constraints = tables[place].constraints if place in tables else set()
+    for check in filter(_is_type_bound, constraints):
+        if isinstance(check, CheckConstraint) and change.column.name in check.columns:
+            yield Thing(place, "check", str(check.name))
+
+
+def _added(change: MigrateOperation) -> Thing | None:
+    if not isinstance(change, CreateCheckConstraintOp):
+        return None
+    place = qualified(change.table_name, change.schema)
+    return Thing(place, "check", str(change.constraint_name))

@@ -15,7 +15,6 @@ from alembic.operations.ops import (
     CreateIndexOp,
     DropIndexOp,
     MigrateOperation,
-    ModifyTableOps,
 )
 from alembic.runtime.environment import NameFilterParentNames, NameFilterType
 from alembic.util import CommandError
@@ -90,22 +89,8 @@ def made_from_models(scratch: URL, tables: Sequence[MetaData], migrated: Connect
             return facts(connection)
 
 
-def without_false_ones(
-    operations: Sequence[MigrateOperation], found: Facts, wanted: Facts
-) -> list[MigrateOperation]:
+def is_false(change: MigrateOperation, found: Facts, wanted: Facts) -> bool:
     """Where the server says the same on both sides, Alembic was misled by a spelling."""
-    kept: list[MigrateOperation] = []
-    for each in operations:
-        if not isinstance(each, ModifyTableOps):
-            kept.append(each)
-            continue
-        each.ops = [change for change in each.ops if not _is_false(change, found, wanted)]
-        if each.ops:
-            kept.append(each)
-    return kept
-
-
-def _is_false(change: MigrateOperation, found: Facts, wanted: Facts) -> bool:
     match change:
         case AlterColumnOp(modify_server_default=Identity()):
             return False

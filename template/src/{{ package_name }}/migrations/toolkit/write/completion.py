@@ -35,7 +35,7 @@ from sqlalchemy.sql.naming import conv
 
 from ..schema import reflections
 from ..schema.snapshot import Thing, qualified
-from .parts import Part, in_table, quoted, quoted_word, reversible
+from .parts import Part, changes, in_table, quoted, quoted_word, reversible
 
 EXPRESSION = re.compile(r"GENERATED ALWAYS AS \((.*)\)[^)]*$")
 VALUES = re.compile(r"E?'(?:[^']|'')*'")
@@ -71,33 +71,23 @@ class Completion:
     def restore(self, operations: list[MigrateOperation]) -> None:
         """What was taken away comes back as the database has it now, and not as Alembic sees it."""
         operations += list(self._unseen_indexes(operations))
-        for each in operations:
-            if isinstance(each, CreateTableOp):
-                each.kw |= reflections.options(self._connection, each.to_table())
-                table = self._reflect(qualified(each.table_name, each.schema))
-                for item in each.columns:
-                    if isinstance(item, Column):
-                        found = table.columns[item.name].type
-                        item.type = found if getattr(found, "collation", None) else item.type
-                    elif isinstance(item, CheckConstraint):
-                        item.sqltext = text(reflections.as_written(str(item.sqltext)))
-            elif isinstance(each, ModifyTableOps):
-                for change in each.ops:
-                    if isinstance(change, AddColumnOp):
-                        table = self._reflect(qualified(each.table_name, each.schema))
-                        change.column = table.columns[change.column.name]
-                    elif isinstance(change, CreateCheckConstraintOp):
-                        change.condition = reflections.as_written(str(change.condition))
-                    elif isinstance(change, CreateIndexOp):
-                        self._restore_index(change)
+        for change in changes(operations):
+            match change:
+                case CreateTableOp():
+                    self._restore_table(change)
+                case AddColumnOp():
+                    table = self._reflect(qualified(change.table_name, change.schema))
+                    change.column = table.columns[change.column.name]
+                case CreateCheckConstraintOp():
+                    change.condition = reflections.as_written(str(change.condition))
+                case CreateIndexOp():
+                    self._restore_index(change)
 
     def _unseen_indexes(self, operations: Sequence[MigrateOperation]) -> Iterator[ModifyTableOps]:
         """Of tables that come back: SQLAlchemy reflects none on an expression from SQLite."""
         known = {
-            (each.schema, change.index_name)
-            for each in operations
-            if isinstance(each, ModifyTableOps)
-            for change in each.ops
+            (change.schema, change.index_name)
+            for change in changes(operations)
             if isinstance(change, CreateIndexOp)
         }
         for each in operations:
@@ -107,6 +97,16 @@ class Completion:
                 if left:
                     creating = [CreateIndexOp.from_index(index) for index in left]
                     yield ModifyTableOps(table.name, creating, schema=table.schema)
+
+    def _restore_table(self, change: CreateTableOp) -> None:
+        change.kw |= reflections.options(self._connection, change.to_table())
+        table = self._reflect(qualified(change.table_name, change.schema))
+        for item in change.columns:
+            if isinstance(item, Column):
+                found = table.columns[item.name].type
+                item.type = found if getattr(found, "collation", None) else item.type
+            elif isinstance(item, CheckConstraint):
+                item.sqltext = text(reflections.as_written(str(item.sqltext)))
 
     def _restore_index(self, change: CreateIndexOp) -> None:
         change.kw |= {
@@ -147,9 +147,11 @@ class Completion:
             [ExecuteSQLOp(rename.format(old, new))], [ExecuteSQLOp(rename.format(new, old))]
         )
 
-    def drop_check(self, table: str, name: str) -> DropConstraintOp:
-        [check] = (each for each in self._reflect(table).constraints if each.name == name)
-        return DropConstraintOp.from_constraint(check)
+    def drop_check(self, check: Thing) -> DropConstraintOp:
+        [found] = (
+            each for each in self._reflect(check.table).constraints if each.name == check.name
+        )
+        return DropConstraintOp.from_constraint(found)
 
     def _exclusion(self, thing: Thing, found: str | None, wanted: str) -> Part:
         drop, add = self._exclude(thing, wanted)

@@ -8,13 +8,12 @@ from alembic.operations.ops import (
     AlterColumnOp,
     CreateTableOp,
     MigrateOperation,
-    ModifyTableOps,
     UpgradeOps,
 )
 from sqlalchemy import Column, Computed, DefaultClause, text
 
 from ..schema.snapshot import Facts, Thing
-from .parts import Part, changes_of_columns
+from .parts import Part, changes, changes_of_columns, take_out
 
 
 def leave_null(operations: Sequence[MigrateOperation]) -> None:
@@ -41,9 +40,7 @@ def _takes_default(change: AlterColumnOp) -> bool:
 
 def leave_computed_alone(operations: UpgradeOps) -> None:
     """Alembic 1.20.1 cannot alter a computed column there: it is made anew, by `Completion`."""
-    for each in operations.ops:
-        if isinstance(each, ModifyTableOps):
-            each.ops = [change for change in each.ops if not _alters_computed(change)]
+    take_out(operations.ops, _alters_computed)
 
 
 def _alters_computed(change: MigrateOperation) -> bool:
@@ -54,14 +51,13 @@ def _alters_computed(change: MigrateOperation) -> bool:
 
 def leave_computed_open(operations: Sequence[MigrateOperation]) -> None:
     """MariaDB takes no NOT NULL of a computed column, and no model has to say so."""
-    for each in operations:
-        if isinstance(each, CreateTableOp):
-            each.columns = [
-                _open(item) if isinstance(item, Column) else item for item in each.columns
+    for change in changes(operations):
+        if isinstance(change, AddColumnOp):
+            change.column = _open(change.column)
+        elif isinstance(change, CreateTableOp):
+            change.columns = [
+                _open(item) if isinstance(item, Column) else item for item in change.columns
             ]
-        for change in each.ops if isinstance(each, ModifyTableOps) else ():
-            if isinstance(change, AddColumnOp):
-                change.column = _open(change.column)
 
 
 def _open(column: Column[Any]) -> Column[Any]:

@@ -13,37 +13,31 @@ from alembic.operations.ops import (
     DropConstraintOp,
     DropIndexOp,
     MigrateOperation,
-    ModifyTableOps,
     UpgradeOps,
 )
 from sqlalchemy import ForeignKeyConstraint
 
 from ..schema.snapshot import Facts, Thing
-from .parts import Part
+from .parts import Part, changes
 
 
 def drop_with_references(operations: UpgradeOps, found: Facts, wanted: Facts) -> None:
     """A foreign key that goes leaves the index behind that the server has made for it."""
-    for each in operations.ops:
-        if isinstance(each, ModifyTableOps):
-            each.ops = [
-                part
-                for change in each.ops
-                for part in (change, *_left_behind(change, found, wanted))
-            ]
+    operations.ops = [
+        part for each in operations.ops for part in (each, *_left_behind(each, found, wanted))
+    ]
 
 
 def drop_on_way_back(operations: UpgradeOps, found: Facts, wanted: Facts) -> Part:
     """The server makes one for a foreign key that is added to columns that are there."""
     part = Part()
-    for each in operations.ops:
-        for change in each.ops if isinstance(each, ModifyTableOps) else ():
-            if isinstance(change, CreateForeignKeyOp):
-                name, table = str(change.constraint_name), change.source_table
-                index = Thing(table, "index", name)
-                columns = [Thing(table, "column", column) for column in change.local_cols]
-                if index in wanted.keys() - found.keys() and found.keys() >= set(columns):
-                    part.down.append(ModifyTableOps(table, [DropIndexOp(name, table)]))
+    for change in changes(operations.ops):
+        if isinstance(change, CreateForeignKeyOp):
+            name, table = str(change.constraint_name), change.source_table
+            index = Thing(table, "index", name)
+            columns = [Thing(table, "column", column) for column in change.local_cols]
+            if index in wanted.keys() - found.keys() and found.keys() >= set(columns):
+                part.down.append(DropIndexOp(name, table))
     return part
 
 

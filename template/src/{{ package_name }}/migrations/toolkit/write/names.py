@@ -4,6 +4,7 @@ To make one anew takes long, and what a foreign key needs cannot be dropped.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from alembic.operations.ops import (
     CreateIndexOp,
@@ -12,14 +13,13 @@ from alembic.operations.ops import (
     DropIndexOp,
     ExecuteSQLOp,
     MigrateOperation,
-    ModifyTableOps,
     UpgradeOps,
 )
 from sqlalchemy import Dialect
 
 from ..schema.snapshot import Facts, Thing, named_otherwise, qualified
 from .completion import Completion
-from .parts import Part, quoted, quoted_word
+from .parts import Part, quoted, quoted_word, take_out
 
 #: By kind, the statement that gives a new name.
 Statements = Mapping[str, str]
@@ -31,7 +31,8 @@ def changed(
     """Instead of operations that drop the one or make the other, which are taken out."""
     part = Part()
     for old, new in named_otherwise(found, wanted):
-        if old.kind in statements and _take_out(operations, old.table, {old.name, new.name}):
+        is_either = partial(_is_about, old.table, {old.name, new.name})
+        if old.kind in statements and take_out(operations.ops, is_either):
             part.up.append(_rename(old, new, dialect, statements))
             part.down.append(_rename(new, old, dialect, statements))
     return part
@@ -56,23 +57,13 @@ def _rename(old: Thing, new: Thing, dialect: Dialect, statements: Statements) ->
     return ExecuteSQLOp(statements[old.kind].format(**names))
 
 
-def _take_out(operations: UpgradeOps, table: str, names: set[str]) -> bool:
-    has_any = False
-    for each in operations.ops:
-        if isinstance(each, ModifyTableOps) and qualified(each.table_name, each.schema) == table:
-            kept = [change for change in each.ops if _name(change) not in names]
-            has_any = has_any or len(kept) < len(each.ops)
-            each.ops = kept
-    return has_any
-
-
-def _name(change: MigrateOperation) -> str | None:
+def _is_about(table: str, names: set[str], change: MigrateOperation) -> bool:
     """A unique constraint is an index there."""
     match change:
-        case CreateIndexOp(index_name=name) | DropIndexOp(index_name=name):
-            return str(name)
-        case CreateUniqueConstraintOp(constraint_name=name):
-            return str(name)
-        case DropConstraintOp(constraint_name=name, constraint_type="unique"):
-            return str(name)
-    return None
+        case CreateIndexOp() | DropIndexOp():
+            name = str(change.index_name)
+        case CreateUniqueConstraintOp() | DropConstraintOp(constraint_type="unique"):
+            name = str(change.constraint_name)
+        case _:
+            return False
+    return name in names and qualified(str(change.table_name), change.schema) == table

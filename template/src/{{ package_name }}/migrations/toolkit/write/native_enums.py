@@ -10,29 +10,32 @@ from alembic.operations.ops import (
     DropTableOp,
     ExecuteSQLOp,
     MigrateOperation,
-    ModifyTableOps,
     UpgradeOps,
 )
 from sqlalchemy import Dialect, Enum
 from sqlalchemy.types import TypeEngine
 
 from ..schema.snapshot import Facts, qualified
-from .parts import Part, quoted
+from .parts import Part, changes, quoted
+
+Kinds = type[MigrateOperation] | tuple[type[MigrateOperation], ...]
+
+GOES = (DropTableOp, DropColumnOp, AlterColumnOp)
 
 
 def around(
     found: Facts, wanted: Facts, operations: UpgradeOps, dialect: Dialect
 ) -> tuple[Part, Part]:
     """A table that is made brings its types along, and one that is dropped leaves them behind."""
-    first, last, back = Part(), Part(), operations.reverse()
-    brought, brought_back = (set(_of_new_tables(each.ops)) for each in (operations, back))
+    first, last = Part(), Part()
+    brought, gone = (set(_names(operations.ops, kinds)) for kinds in (CreateTableOp, GOES))
     for name, text in _only_in(wanted, found):
         if name not in brought:
             first.up.append(_create(quoted(name, dialect), text))
         first.down.append(_drop(quoted(name, dialect)))
-    dropped = set(_of_dropped(operations.ops))
+    brought_back = set(_names(operations.ops, DropTableOp))
     for name, text in _only_in(found, wanted):
-        if name in dropped:
+        if name in gone:
             last.up.append(_drop(quoted(name, dialect)))
             if name not in brought_back:
                 last.down.append(_create(quoted(name, dialect), text))
@@ -45,30 +48,24 @@ def _only_in(these: Facts, those: Facts) -> Iterator[tuple[str, str]]:
             yield thing.name, text
 
 
-def _of_new_tables(operations: list[MigrateOperation]) -> Iterator[str]:
-    for each in operations:
-        if isinstance(each, CreateTableOp):
-            for column in each.to_table().columns:
-                yield from _names(column.type)
+def _names(operations: list[MigrateOperation], kinds: Kinds) -> Iterator[str]:
+    """Of the types in these changes."""
+    for change in changes(operations):
+        for kind in _types(change) if isinstance(change, kinds) else ():
+            item = getattr(kind, "item_type", kind)  # Of an array.
+            if isinstance(item, Enum) and item.name:
+                yield qualified(item.name, item.schema)
 
 
-def _of_dropped(operations: list[MigrateOperation]) -> Iterator[str]:
-    for each in operations:
-        if isinstance(each, DropTableOp):
-            for column in each.to_table().columns:
-                yield from _names(column.type)
-        elif isinstance(each, ModifyTableOps):
-            for change in each.ops:
-                if isinstance(change, DropColumnOp):
-                    yield from _names(change.to_column().type)
-                elif isinstance(change, AlterColumnOp) and change.modify_type is not None:
-                    yield from _names(change.existing_type)
-
-
-def _names(kind: TypeEngine[Any] | None) -> Iterator[str]:
-    item = getattr(kind, "item_type", kind)  # Of an array.
-    if isinstance(item, Enum) and item.name:
-        yield qualified(item.name, item.schema)
+def _types(change: MigrateOperation) -> list[TypeEngine[Any] | None]:
+    match change:
+        case CreateTableOp() | DropTableOp():
+            return [column.type for column in change.to_table().columns]
+        case DropColumnOp():
+            return [change.to_column().type]
+        case AlterColumnOp() if change.modify_type is not None:
+            return [change.existing_type]
+    return []
 
 
 def _create(name: str, text: str) -> ExecuteSQLOp:

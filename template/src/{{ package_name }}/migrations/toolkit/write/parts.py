@@ -1,7 +1,7 @@
 """The operations of a new migration, with their way back, and what they do to a database."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import cast
@@ -51,6 +51,27 @@ def reversible(operations: UpgradeOps) -> Part:
     return Part(operations.ops, operations.reverse().ops)
 
 
+def changes(operations: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
+    """Each by itself: Alembic has those of a table together."""
+    for each in operations:
+        yield from each.ops if isinstance(each, ModifyTableOps) else [each]
+
+
+def take_out(
+    operations: list[MigrateOperation], is_unwanted: Callable[[MigrateOperation], bool]
+) -> list[MigrateOperation]:
+    taken = list(filter(is_unwanted, changes(operations)))
+    for each in operations:
+        if isinstance(each, ModifyTableOps):
+            each.ops = [change for change in each.ops if change not in taken]
+    operations[:] = [each for each in operations if each not in taken and not _is_empty(each)]
+    return taken
+
+
+def _is_empty(operation: MigrateOperation) -> bool:
+    return isinstance(operation, ModifyTableOps) and not operation.ops
+
+
 def put_in_order(operations: UpgradeOps) -> None:
     """So that nothing is named that is not there yet, or goes while it is named."""
     dropped = [
@@ -70,13 +91,7 @@ def put_in_order(operations: UpgradeOps) -> None:
 
 def put_references_first(operations: UpgradeOps) -> None:
     """Of all tables, since what they need may be another table's."""
-    first: list[ModifyTableOps] = []
-    for each in operations.ops:
-        if isinstance(each, ModifyTableOps):
-            references = [change for change in each.ops if _turn(change) == 0]
-            each.ops = [change for change in each.ops if _turn(change) > 0]
-            first.append(ModifyTableOps(each.table_name, references, schema=each.schema))
-    operations.ops[:0] = [each for each in first if each.ops]
+    operations.ops[:0] = take_out(operations.ops, lambda change: _turn(change) == 0)
 
 
 def _turn(change: MigrateOperation) -> int:
@@ -100,10 +115,7 @@ def in_table(table: Table, *operations: MigrateOperation) -> Part:
 
 
 def changes_of_columns(operations: Iterable[MigrateOperation]) -> Iterator[AlterColumnOp]:
-    for each in operations:
-        for change in each.ops if isinstance(each, ModifyTableOps) else ():
-            if isinstance(change, AlterColumnOp):
-                yield change
+    return (change for change in changes(operations) if isinstance(change, AlterColumnOp))
 
 
 def put_together(script: MigrationScript, parts: Iterable[Part]) -> None:

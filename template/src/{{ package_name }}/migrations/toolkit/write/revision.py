@@ -32,9 +32,9 @@ from ..schema.omissions import without_warnings
 from ..schema.snapshot import Facts, Thing, differences
 from ..throwaway import explained, throw_away_database
 from . import checks, message, render, risks, server
-from .compare import Judge, facts, made_from_models, with_kept_names, without_false_ones
+from .compare import Judge, facts, is_false, made_from_models, with_kept_names
 from .completion import Completion
-from .parts import Part, Trial, put_in_order, put_together, reversible
+from .parts import Part, Trial, changes, put_in_order, put_together, reversible, take_out
 from .renames import Renames
 
 logger = logging.getLogger(__name__)
@@ -135,6 +135,12 @@ class Comparison(ABC):
         render.prepare(self.context)
         self.scope = _scope(ctx)
 
+    def take(self, script: MigrationScript, found: Facts) -> UpgradeOps:
+        """What Alembic has found, but for what is none."""
+        operations = script.upgrade_ops_list[-1]
+        take_out(operations.ops, lambda change: is_false(change, found, self.wanted))
+        return operations
+
     @abstractmethod
     def finish(self, directives: Directives) -> None:
         """After them."""
@@ -148,8 +154,7 @@ class Check(Comparison):
             *self.judge.unlike(self._found, self.wanted),
             *self.judge.unseen(self._found, self.wanted),
         ]
-        operations = script.upgrade_ops_list[-1]
-        operations.ops = without_false_ones(operations.ops, self._found, self.wanted)
+        self.take(script, self._found)
 
     def finish(self, directives: Directives) -> None:
         operations = directives[0].upgrade_ops_list[-1] if directives else UpgradeOps([])
@@ -172,7 +177,7 @@ class Writing(Comparison):
         super().begin(ctx, script)
         self._trial, self._models = Trial(ctx), ctx.table_key_to_table
         start = facts(self.connection)
-        self._take(script)
+        self._found = self.take(script, start)
         renames = Renames(self.context).settle(lambda: self._found, self._rename)
         put_together(script, [*renames, *self._changes()])
         self._left = self._not_written() if not self._refused else []
@@ -209,7 +214,8 @@ class Writing(Comparison):
         part = server.put_aside(part, self.context, completion, facts(self.connection))
         for refused in self._trial.run(part.up):
             raise CommandError(f"The rename cannot be done: {refused}. Nothing was written.")
-        self._take(produce_migrations(self.context, self.context.opts["target_metadata"]))
+        script = produce_migrations(self.context, self.context.opts["target_metadata"])
+        self._found = self.take(script, facts(self.connection))
         return part
 
     def _not_written(self) -> list[str]:
@@ -228,11 +234,6 @@ class Writing(Comparison):
             *(f"downgrade(), since after it {line}" for line in lines),
         ]
 
-    def _take(self, script: MigrationScript) -> None:
-        self._found = script.upgrade_ops_list[-1]
-        before = facts(self.connection)
-        self._found.ops = without_false_ones(self._found.ops, before, self.wanted)
-
     def _to_write(self, thing: Thing, found: Facts) -> Iterator[str]:
         for line in differences(_only(thing, found), _only(thing, self.wanted)):
             yield f"{line}. {reflections.advice(thing, self.wanted[thing], self.context.dialect)}".rstrip(
@@ -248,16 +249,15 @@ class Writing(Comparison):
                 yield part
 
     def finish(self, directives: Directives) -> None:
-        changes = [
-            each for script in directives for part in script.upgrade_ops_list for each in part.ops
-        ]
-        if not changes and not self._left:
+        containers = [part for script in directives for part in script.upgrade_ops_list]
+        written = [change for each in containers for change in changes(each.ops)]
+        if not written and not self._left:
             directives.clear()
             context.config.print_stdout(
                 "%s", f"Nothing to do, and no file written: {self.scope} are alike."
             )
             return
-        lost, risky = risks.losses(changes), risks.risks(changes, self.context.dialect)
+        lost, risky = risks.losses(written), risks.risks(written, self.context.dialect)
         for what, why in (lost | risky).items():
             _warn(f"{what}: {why}.")
         if lost or risky:

@@ -13,11 +13,11 @@ from typing import Any
 from alembic.operations.ops import (
     AddColumnOp,
     AlterColumnOp,
+    AlterTableOp,
     DropColumnOp,
     DropTableOp,
     MigrateOperation,
     MigrationScript,
-    ModifyTableOps,
 )
 from sqlalchemy import Column, Dialect, Enum
 from sqlalchemy.types import TypeEngine
@@ -41,40 +41,33 @@ CAST = "From {} to {}, which fails or changes values: convert them explicitly"
 Found = dict[str, str]
 
 
-def losses(operations: Sequence[MigrateOperation]) -> Found:
+def losses(changes: Sequence[MigrateOperation]) -> Found:
     found = {}
-    for each in operations:
-        if isinstance(each, DropTableOp):
-            found[qualified(each.table_name, each.schema)] = ROWS
-        elif isinstance(each, ModifyTableOps):
-            for change in each.ops:
-                if isinstance(change, DropColumnOp) and COMES_BACK not in change.info:
-                    has_way_back = not _lacks_values(change.to_column())
-                    table = qualified(each.table_name, each.schema)
-                    name = f"{table}.{change.column_name}"
-                    found[name] = VALUES if has_way_back else NO_WAY_BACK
+    for change in changes:
+        if isinstance(change, DropTableOp):
+            found[qualified(change.table_name, change.schema)] = ROWS
+        elif isinstance(change, DropColumnOp) and COMES_BACK not in change.info:
+            has_way_back = not _lacks_values(change.to_column())
+            found[_place(change, change.column_name)] = VALUES if has_way_back else NO_WAY_BACK
     return found
 
 
-def risks(operations: Sequence[MigrateOperation], dialect: Dialect) -> Found:
-    changes = [
-        change for each in operations if isinstance(each, ModifyTableOps) for change in each.ops
-    ]
-    return dict(_risks(changes, dialect))
-
-
-def _risks(changes: Sequence[MigrateOperation], dialect: Dialect) -> Iterator[tuple[str, str]]:
+def risks(changes: Sequence[MigrateOperation], dialect: Dialect) -> Found:
+    found = {}
     for change in changes:
-        if isinstance(change, AddColumnOp):
-            if _lacks_values(change.column):
-                table = qualified(change.table_name, change.schema)
-                yield f"{table}.{change.column.name}", NOT_NULL
+        if isinstance(change, AddColumnOp) and _lacks_values(change.column):
+            found[_place(change, change.column.name)] = NOT_NULL
         elif isinstance(change, AlterColumnOp):
-            name = f"{qualified(change.table_name, change.schema)}.{change.column_name}"
+            place = _place(change, change.column_name)
             if not can_cast(change, dialect):
-                yield name, CAST.format(change.existing_type, _shown(change.modify_type))
+                found[place] = CAST.format(change.existing_type, _shown(change.modify_type))
             elif change.modify_nullable is False:
-                yield name, NULLS
+                found[place] = NULLS
+    return found
+
+
+def _place(change: AlterTableOp, column: str) -> str:
+    return f"{qualified(change.table_name, change.schema)}.{column}"
 
 
 def _shown(kind: TypeEngine[Any] | None) -> str:
