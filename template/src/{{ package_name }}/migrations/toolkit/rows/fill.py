@@ -17,7 +17,8 @@ from ..history import OWN_TABLES
 from ..schema import reflections
 from ..schema.definitions import other_schemas
 from ..schema.snapshot import qualified
-from .values import UNKNOWN, NoValueError, value
+from .server import UNKNOWN
+from .values import NoValueError, value
 
 Row = dict[str, Any]
 #: What columns hold that cannot be made up: {"users.age": lambda number: 20 + number}.

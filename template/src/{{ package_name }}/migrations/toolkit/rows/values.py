@@ -10,58 +10,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.sql import sqltypes
-from sqlalchemy.types import TypeEngine, UserDefinedType
+from sqlalchemy.types import TypeEngine
+
+from .server import SPECIAL
 
 Make = Callable[[str, Any, int], Any]
 
 
-def _bits(_: str, kind: Any, seed: int) -> Any:
-    """PostgreSQL's are a text, which may vary in length."""
-    length = kind.length or (32 if getattr(kind, "varying", False) else 1)
-    number = seed // 100 % 2**length
-    is_text = hasattr(kind, "varying")
-    return f"{number:0{length}b}" if is_text else number.to_bytes((length + 7) // 8)
-
-
-def _range(_: str, kind: Any, seed: int) -> str:
-    name = type(kind).__name__
-    text = f"[{seed},{seed + 1})"
-    if name.startswith(("DATE", "TS")):
-        day = date(2000, 1, 1) + timedelta(days=seed % DAYS)
-        text = f"[{day},{day + timedelta(days=1)})"
-    return "{" + text + "}" if "MULTI" in name else text
-
-
-#: What only one database has, by the name of the type.
-SPECIAL: dict[str, Make] = {
-    "BIT": _bits,
-    "CIDR": lambda _, __, seed: f"10.{seed // 256 % 256}.{seed % 256}.0/24",
-    "HSTORE": lambda _, __, seed: {"number": str(seed)},
-    "INET": lambda _, __, seed: f"10.0.{seed // 256 % 256}.{seed % 256}",
-    "JSONPATH": lambda _, __, seed: f"$.number{seed}",
-    "LONGTEXT": lambda _, __, seed: f'"{seed}"',  # MariaDB's JSON is one, too
-    "MACADDR": lambda _, __, seed: f"08:00:2b:01:{seed // 256 % 256:02x}:{seed % 256:02x}",
-    "MACADDR8": lambda _, __, seed: f"08:00:2b:01:02:03:{seed // 256 % 256:02x}:{seed % 256:02x}",
-    "MONEY": lambda _, __, seed: str(seed),
-    "OID": lambda _, __, seed: seed,
-    "PG_LSN": lambda _, __, seed: f"0/{seed:X}",
-    "POINT": lambda _, __, seed: sa.func.point(seed, seed),
-    "SET": lambda _, kind, seed: kind.values[seed // 100 % len(kind.values)],
-    "TSQUERY": lambda _, __, seed: f"word{seed}",
-    "TSVECTOR": lambda _, __, seed: f"word{seed}",
-    "XML": lambda _, __, seed: f"<number>{seed}</number>",
-    "YEAR": lambda _, __, seed: 2000 + seed % 100,
-}
-SPECIAL |= {
-    f"{kind}{multi}RANGE": _range
-    for kind in ("INT4", "INT8", "NUM", "DATE", "TS", "TSTZ")
-    for multi in ("", "MULTI")
-}
-#: Types that SQLAlchemy 2.1.9 does not know, by their names in the database.
-UNKNOWN = {
-    name.lower(): type(name, (UserDefinedType,), {})
-    for name in ("JSONPATH", "PG_LSN", "POINT", "XML")
-}
 INTEGERS = {"TINYINT": 2**7, "SMALLINT": 2**15, "MEDIUMINT": 2**23}
 DAYS = 9000
 
@@ -74,7 +29,7 @@ def value(name: str, kind: TypeEngine[Any], number: int) -> Any:
     """The name is the column's, so that what was renamed is recognised by its values."""
     seed = number * 100 + zlib.crc32(name.encode()) % 100
     if special := SPECIAL.get(type(kind).__name__):
-        return special(name, kind, seed)
+        return special(kind, seed)
     if domain := getattr(kind, "data_type", None):
         return value(name, domain, number)
     for family, make in FAMILIES:
