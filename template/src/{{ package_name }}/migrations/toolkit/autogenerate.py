@@ -1,12 +1,9 @@
 """What Alembic compares, and how it writes down what it found."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from alembic.autogenerate.api import AutogenContext
-from alembic.autogenerate.compare.server_defaults import (
-    _dialect_impl_compare_server_default as ask,
-)
 from alembic.autogenerate.render import _repr_type
 from alembic.operations.ops import (
     AlterColumnOp,
@@ -19,13 +16,17 @@ from alembic.operations.ops import (
 from alembic.runtime.migration import MigrationContext
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
-from sqlalchemy import Column, Connection, Identity, String, TypeDecorator
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy import Column, TypeDecorator
 
-from . import history
+from . import history, server_defaults
 
 OWN = Plugin(__name__)
-PLUGINS = ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname", OWN.name]
+PLUGINS = [
+    "alembic.autogenerate.*",
+    "alembic.ext.checkconstraint_byname",
+    OWN.name,
+    *server_defaults.PLUGINS,
+]
 
 
 def include_name(name: str | None, kind: str, _: Any) -> bool:
@@ -74,73 +75,12 @@ def leave_computed_alone(
     return PriorityDispatchResult.STOP
 
 
-def ask_carefully(
-    context: AutogenContext,
-    operation: AlterColumnOp,
-    schema: str | None,
-    table: str,
-    name: str,
-    found: Column[Any],
-    wanted: Column[Any],
-) -> PriorityDispatchResult:
-    """Alembic 1.20.1 asks PostgreSQL whether two are equal, with quotes unescaped.
-
-    Nor have all types a `=`: json, xml and point have none. Then the texts are compared, and
-    `write/compare.py` knows whether they only differ in how they are spelled.
-    """
-    default: Any = getattr(wanted.server_default, "arg", None)
-    is_literal = isinstance(default, str)
-    if not is_literal or "'" not in default:
-        try:
-            with cast(Connection, context.connection).begin_nested():
-                ask(context, operation, schema, table, name, found, wanted)
-        except ProgrammingError:
-            pass
-        else:
-            return PriorityDispatchResult.STOP
-    operation.existing_server_default = found.server_default
-    text = str(getattr(found.server_default, "arg", ""))
-    written = "'{}'".format(default.replace("'", "''")) if is_literal else str(default)
-    if written not in {text, text.rpartition("::")[0]}:
-        operation.modify_server_default = wanted.server_default
-    return PriorityDispatchResult.STOP
-
-
 # What is for one kind of database comes before what is for all.
-for _backend, _compare, _priority in [
-    *(
-        (backend, leave_computed_alone, DispatchPriority.FIRST)
-        for backend in ("sqlite", "postgresql", "mysql", "mariadb")
-    ),
-    ("postgresql", ask_carefully, DispatchPriority.LAST),
-]:
+for _backend in ("sqlite", "postgresql", "mysql", "mariadb"):
     OWN.add_autogenerate_comparator(
-        _compare, "column", "server_default", qualifier=_backend, priority=_priority
+        leave_computed_alone,
+        "column",
+        "server_default",
+        qualifier=_backend,
+        priority=DispatchPriority.FIRST,
     )
-
-
-def compare_default(
-    context: MigrationContext,
-    _: Column[Any],
-    column: Column[Any],
-    found: str | None,
-    default: Any,
-    wanted: str | None,
-) -> bool | None:
-    """False where the database only spells it another way, None where Alembic compares well."""
-    if isinstance(default, Identity):
-        # Where there are no identity columns, a key counts up by other means.
-        return None if context.dialect.supports_identity_columns else False
-    if found is None or wanted is None or isinstance(column.type, String):
-        return None
-    return False if _meaning(found) == _meaning(wanted) else None
-
-
-def _meaning(default: str) -> str | float:
-    """MySQL and MariaDB tell now() as current_timestamp(), true as 1 and 0 as 0.00."""
-    text = default.strip("()'\" ").lower()
-    text = {"now": "current_timestamp", "true": "1", "false": "0"}.get(text, text)
-    try:
-        return float(text)
-    except ValueError:
-        return text

@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, MetaData
 
 from ...config import Settings
 from ...driver import SCRIPT, TRANSACTIONAL_DDL
-from . import autogenerate, progress
+from . import autogenerate, progress, server_defaults
 from .apply import attempts, failure, loss, migrate, server
 from .connection import look
 from .history import Recorder, create_history
@@ -29,6 +29,10 @@ logger = logging.getLogger(__name__)
 FIXED = ["version_table", "version_table_schema"]
 
 Options = dict[str, Any]
+OPTIONS: Options = attempts.OPTIONS | {
+    "autogenerate_plugins": autogenerate.PLUGINS,
+    "compare_server_default": server_defaults.COMPARE,
+}
 
 #: The hook that Alembic calls for a new file.
 HEAD_FILE = "head file"
@@ -49,7 +53,7 @@ def run(
         return
     url: URL = context.config.attributes.get("url") or settings.migration_url
     connection: Connection | None = context.config.attributes.get("connection")
-    options = _options(url.get_backend_name()) | {"target_metadata": target_metadata} | options
+    options = OPTIONS | {"target_metadata": target_metadata} | options
     if context.is_offline_mode():
         _write_sql(url, options)
     elif connection is not None:
@@ -153,16 +157,6 @@ def _write_sql(url: URL, options: Options) -> None:
     with _progress(), failure.unwritable(), context.begin_transaction():
         context.run_migrations()
     output.write(script.getvalue())
-
-
-def _options(backend: str) -> Options:
-    return attempts.OPTIONS | {
-        "autogenerate_plugins": autogenerate.PLUGINS,
-        # PostgreSQL answers itself whether two defaults are equal.
-        "compare_server_default": (
-            True if backend == "postgresql" else autogenerate.compare_default
-        ),
-    }
 
 
 def _with_tables(options: Options) -> Options:
