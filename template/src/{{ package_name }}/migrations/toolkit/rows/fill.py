@@ -4,7 +4,8 @@ import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice, product
+from itertools import groupby, islice, product
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +17,6 @@ from ....driver import reason
 from ..history import OWN_TABLES
 from ..schema import reflections
 from ..schema.definitions import other_schemas
-from ..schema.snapshot import qualified
 from .server import UNKNOWN
 from .values import NoValueError, value
 
@@ -57,7 +57,7 @@ class Filler:
         self._number += 1
         first = self._number
         error = self._insert(table, self._row(table, first, first, distinct))
-        if error and not self._has_rows(table):
+        if error and not has_rows(self._connection, table):
             raise CommandError(
                 f"No row could be made up for the table {table.fullname}: {error}. Say what its"
                 " columns hold, in a fixture `given_values` of tests/conftest.py:"
@@ -140,11 +140,6 @@ class Filler:
             return reason(error)
         return None
 
-    def _has_rows(self, table: sa.Table) -> bool:
-        return (
-            self._connection.execute(sa.select(sa.text("1")).select_from(table)).first() is not None
-        )
-
 
 @contextmanager
 def _all_types(dialect: Any) -> Iterator[None]:
@@ -167,13 +162,9 @@ def reflect(
     if each_column:
         sa.event.listen(metadata, "column_reflect", each_column)
     with reflections.corrected(), warnings.catch_warnings(category=SAWarning, action="ignore"):
-        for schema in (None, *other_schemas(connection)):
-            names = [
-                name
-                for name in names_of_tables(connection, schema)
-                if only is None or qualified(name, schema) in only
-            ]
-            metadata.reflect(connection, schema, only=names)
+        chosen = (each for each in all_tables(connection) if only is None or each.fullname in only)
+        for schema, tables in groupby(chosen, attrgetter("schema")):
+            metadata.reflect(connection, schema, only=[table.name for table in tables])
     return metadata
 
 
@@ -193,10 +184,20 @@ def _may_wait(constraint: sa.ForeignKeyConstraint) -> bool | None:
     return None if any(column.nullable for column in constraint.columns) else False
 
 
-def names_of_tables(connection: sa.Connection, schema: str | None) -> list[str]:
-    """All but Alembic's and the toolkit's own."""
-    names = sa.inspect(connection).get_table_names(schema)
-    return [name for name in names if schema or name not in OWN_TABLES]
+def all_tables(connection: sa.Connection) -> list[sa.TableClause]:
+    """But Alembic's and the toolkit's own; schema by schema."""
+    inspector = sa.inspect(connection)
+    tables = [
+        sa.table(name, schema=schema)
+        for schema in (None, *other_schemas(connection))
+        for name in inspector.get_table_names(schema)
+    ]
+    return [table for table in tables if table.fullname not in OWN_TABLES]
+
+
+def has_rows(connection: sa.Connection, table: sa.TableClause) -> bool:
+    query = sa.select(sa.text("1")).select_from(table)
+    return connection.execute(query).first() is not None
 
 
 def _columns_of_keys(table: sa.Table) -> set[str]:

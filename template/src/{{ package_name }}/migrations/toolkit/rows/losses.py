@@ -9,31 +9,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..schema.definitions import other_schemas
-from ..schema.snapshot import qualified
-from .fill import names_of_tables
-
 #: A table's columns, with their values in the order of the rows.
 Columns = Mapping[str, list[str]]
 Contents = Mapping[str, Columns]
 
 
-def read(connection: sa.Connection) -> Contents:
-    return {
-        qualified(name, schema): _read_table(connection, name, schema)
-        for schema in (None, *other_schemas(connection))
-        for name in names_of_tables(connection, schema)
-    }
+def read(connection: sa.Connection, tables: Iterable[sa.TableClause]) -> Contents:
+    return {table.fullname: _read_table(connection, table) for table in tables}
 
 
-def read_tables(connection: sa.Connection, tables: Iterable[sa.Table]) -> Contents:
-    return {table.fullname: _read_table(connection, table.name, table.schema) for table in tables}
-
-
-def _read_table(connection: sa.Connection, name: str, schema: str | None) -> Columns:
-    preparer = connection.dialect.identifier_preparer
-    place = f"{preparer.quote_schema(schema)}." if schema else ""
-    found = connection.exec_driver_sql(f"SELECT * FROM {place}{preparer.quote(name)}")
+def _read_table(connection: sa.Connection, table: sa.TableClause) -> Columns:
+    name = connection.dialect.identifier_preparer.format_table(table)
+    found = connection.exec_driver_sql(f"SELECT * FROM {name}")
     names, rows = list(found.keys()), found.all()
     return {name: [_plain(row[at]) for row in rows] for at, name in enumerate(names)}
 

@@ -9,8 +9,8 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
 from ..throwaway import Way, run_step
-from .fill import Filler, Given
-from .losses import Contents, losses, read, read_tables
+from .fill import Filler, Given, all_tables
+from .losses import Contents, losses, read
 
 
 class FailedError(Exception):
@@ -46,7 +46,7 @@ class Walk:
         """What was lost on the way, by table or table.column."""
         with self._connection.begin():
             filled = self._filler.fill()
-            before = {**self._contents, **read_tables(self._connection, filled)}
+            before = {**self._contents, **read(self._connection, filled)}
         lost: dict[str, str] = {}
         # Down from a merge there are two ways, and it changes nothing.
         ways: list[Way] = ["upgrade"]
@@ -61,7 +61,7 @@ class Walk:
                 reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
                 raise FailedError(f"{way}() fails on tables that have rows: {reason}") from error
             with self._connection.begin():
-                self._contents = read(self._connection)
+                self._contents = read(self._connection, all_tables(self._connection))
             for what, how in losses(before, self._contents):
                 lost.setdefault(what, f"{way}() {how}")
         return lost

@@ -11,7 +11,6 @@ from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
@@ -25,9 +24,8 @@ from ..git import Git
 from ..history import digest
 from ..refusal import RefusedError
 from ..review.recording import recorded
-from ..rows.fill import names_of_tables
-from ..schema.definitions import other_schemas
-from ..schema.snapshot import Facts, differences, qualified, snapshot
+from ..rows.fill import all_tables, has_rows
+from ..schema.snapshot import Facts, differences, snapshot
 from ..scripts import read_scripts, title
 from ..throwaway import database_alike, explained, reason, run_step
 from .calls import EXTENSION, Call, calls, made_calls
@@ -181,13 +179,7 @@ def _try(url: URL, folder: Path, target: Script) -> Facts:
 
 
 def _full_tables(connection: Connection) -> list[str]:
-    one = sa.select(sa.text("1"))
-    return [
-        qualified(name, schema)
-        for schema in (None, *other_schemas(connection))
-        for name in names_of_tables(connection, schema)
-        if connection.execute(one.select_from(sa.table(name, schema=schema))).first()
-    ]
+    return [table.fullname for table in all_tables(connection) if has_rows(connection, table)]
 
 
 def _write(
