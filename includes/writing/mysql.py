@@ -1,13 +1,13 @@
 """What is written otherwise for MySQL and MariaDB: indexes that are needed, and renames."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from alembic.operations.ops import UpgradeOps
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, Dialect, MetaData
 
-from ..schema.snapshot import Facts, Thing
+from ..schema.snapshot import Facts, Thing, named_otherwise
 from . import circles, dependents, implicit_defaults, key_indexes, names
 from .completion import Completion
 from .parts import Part, put_references_first
@@ -25,6 +25,11 @@ def is_unseen(thing: Thing, _: Connection, found: Facts, wanted: Facts) -> bool:
     computes = re.compile(dependents.COMPUTES["index"])
     is_index = thing.kind == "index" and thing in wanted
     return is_index and all(computes.search(each[thing]) for each in (found, wanted))
+
+
+def part(_: Thing, _found: str | None, _wanted: str | None, _dialect: Dialect) -> Part | None:
+    """For a thing that no other database has: there is none."""
+    return None
 
 
 def put_aside(
@@ -51,7 +56,18 @@ def around(
     implicit_defaults.leave_computed_alone(operations)
     key_indexes.drop_with_references(operations, found, wanted)
     made = key_indexes.drop_on_way_back(operations, found, wanted)
-    return [made, named, *names.given_up(completion, found, wanted)], []
+    return [made, named, *_given_up(completion, found, wanted)], []
+
+
+def _given_up(completion: Completion, found: Facts, wanted: Facts) -> Iterator[Part]:
+    """Names of foreign keys of a table that was renamed, where another table needs them now.
+
+    The keys are made anew, since no server of this kind can give them other names.
+    """
+    needed = {thing.name for thing in wanted if thing.kind == "foreign key"}
+    for old, new in named_otherwise(found, wanted):
+        if old.kind == "foreign key" and old.name in needed:
+            yield completion.constraint(old.table, old.name, new.name) or Part()
 
 
 def complete(part: Part, context: MigrationContext) -> None:

@@ -12,18 +12,19 @@ from alembic.operations.ops import (
     UpgradeOps,
 )
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Column, Connection, MetaData
+from sqlalchemy import Column, Connection, Dialect, MetaData
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
-from ..schema.snapshot import Facts, Thing
-from . import circles, names, native_enums, other_schemas
+from ..schema.snapshot import Facts, Thing, qualified
+from . import circles, exclusions, names, native_enums, other_schemas
 from .casts import can_cast
 from .completion import Completion
-from .parts import Part, changes, changes_of_columns, put_references_first
+from .parts import Part, changes, changes_of_columns, put_references_first, quoted
 
 RENAME = {
     "index": "ALTER INDEX {schema}{old} RENAME TO {new}",
     "unique constraint": "ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}",
+    "primary key": "ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}",
 }
 
 
@@ -37,13 +38,37 @@ def is_unseen(thing: Thing, _: Connection, _found: Facts, _wanted: Facts) -> boo
     return thing.kind == "exclusion"
 
 
-def put_aside(renamed: Part, _: MigrationContext, completion: Completion, _found: Facts) -> Part:
+def part(thing: Thing, found: str | None, wanted: str | None, dialect: Dialect) -> Part | None:
+    """For a thing that no other database has."""
+    match thing.kind:
+        case "type":
+            return native_enums.more_values(quoted(thing.name, dialect), found or "", wanted or "")
+        case "exclusion":
+            return exclusions.change(thing, found, wanted, dialect)
+    return None
+
+
+def put_aside(renamed: Part, context: MigrationContext, completion: Completion, _: Facts) -> Part:
     """What goes with a rename: the name of the key, which another table of the old name will need."""
     for each in list(renamed.up):
         if isinstance(each, RenameTableOp):
-            key = completion.rename_key(each)
+            key = _rename_key(each, completion, context.dialect)
             renamed = Part([*renamed.up, *key.up], [*key.down, *renamed.down])
     return renamed
+
+
+def _rename_key(renamed: RenameTableOp, completion: Completion, dialect: Dialect) -> Part:
+    """As the models call it."""
+    place = qualified(renamed.new_table_name, renamed.schema)
+    found = completion.reflect(qualified(renamed.table_name, renamed.schema))
+    old, new = (table.primary_key.name for table in (found, completion.models[place]))
+    if None in (old, new) or old == new:
+        return Part()
+    before, after = (Thing(place, "primary key", str(name)) for name in (old, new))
+    return Part(
+        [names.rename(before, after, dialect, RENAME)],
+        [names.rename(after, before, dialect, RENAME)],
+    )
 
 
 def around(

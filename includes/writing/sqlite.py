@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from alembic.operations.ops import UpgradeOps
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, MetaData, inspect
+from sqlalchemy import Connection, Dialect, MetaData, inspect
 
 from ..schema import reflections
 from ..schema.snapshot import Facts, Thing
@@ -24,6 +24,11 @@ def is_unseen(thing: Thing, connection: Connection, _found: Facts, _wanted: Fact
     return thing.name not in {
         index["name"] for index in inspect(connection).get_indexes(thing.table)
     }
+
+
+def part(_: Thing, _found: str | None, _wanted: str | None, _dialect: Dialect) -> Part | None:
+    """For a thing that no other database has: there is none."""
+    return None
 
 
 def put_aside(renamed: Part, _context: MigrationContext, _: Completion, _found: Facts) -> Part:

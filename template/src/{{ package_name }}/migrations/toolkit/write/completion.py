@@ -14,10 +14,8 @@ from alembic.operations.ops import (
     DropColumnOp,
     DropConstraintOp,
     DropIndexOp,
-    ExecuteSQLOp,
     MigrateOperation,
     ModifyTableOps,
-    RenameTableOp,
     UpgradeOps,
 )
 from sqlalchemy import (
@@ -35,10 +33,9 @@ from sqlalchemy.sql.naming import conv
 
 from ..schema import reflections
 from ..schema.snapshot import Thing, qualified
-from .parts import Part, changes, in_table, quoted, quoted_word, reversible
+from .parts import Part, changes, in_table, reversible
 
 EXPRESSION = re.compile(r"GENERATED ALWAYS AS \((.*)\)[^)]*$")
-VALUES = re.compile(r"E?'(?:[^']|'')*'")
 
 
 class Completion:
@@ -46,15 +43,13 @@ class Completion:
 
     def __init__(self, connection: Connection, tables: dict[str, Table]) -> None:
         self._connection = connection
-        self._models = tables
+        self.models = tables
         self._reflected: dict[str, Table] = {}
 
-    def part(self, thing: Thing, found: str | None, wanted: str) -> Part | None:
-        if thing.kind == "type":
-            return _more_values(quoted(thing.name, self._connection.dialect), found or "", wanted)
-        if thing.table not in self._models:
+    def part(self, thing: Thing, found: str | None) -> Part | None:
+        if thing.table not in self.models:
             return None
-        old, new = self._reflect(thing.table), self._models[thing.table]
+        old, new = self.reflect(thing.table), self.models[thing.table]
         match thing.kind:
             case "column":
                 return _column(old.columns[thing.name], new.columns[thing.name], found or "")
@@ -62,11 +57,14 @@ class Completion:
                 return _constraint(new, old.primary_key, new.primary_key)
             case "index":
                 return _index(old, new, thing.name)
-            case "exclusion":
-                return self._exclusion(thing, found, wanted)
             case "check" | "unique constraint" | "foreign key":
-                return _constraint(new, _named(old, thing.name), _named(new, thing.name))
+                return self.constraint(thing.table, thing.name, thing.name)
         return None
+
+    def constraint(self, table: str, old: str, new: str) -> Part | None:
+        """In the place of the one that has the old name, if there is one."""
+        model = self.models[table]
+        return _constraint(model, _named(self.reflect(table), old), _named(model, new))
 
     def restore(self, operations: list[MigrateOperation]) -> None:
         """What was taken away comes back as the database has it now, and not as Alembic sees it."""
@@ -76,7 +74,7 @@ class Completion:
                 case CreateTableOp():
                     self._restore_table(change)
                 case AddColumnOp():
-                    table = self._reflect(qualified(change.table_name, change.schema))
+                    table = self.reflect(qualified(change.table_name, change.schema))
                     change.column = table.columns[change.column.name]
                 case CreateCheckConstraintOp():
                     change.condition = reflections.as_written(str(change.condition))
@@ -92,7 +90,7 @@ class Completion:
         }
         for each in operations:
             if isinstance(each, CreateTableOp):
-                table = self._reflect(qualified(each.table_name, each.schema))
+                table = self.reflect(qualified(each.table_name, each.schema))
                 left = [index for index in table.indexes if (table.schema, index.name) not in known]
                 if left:
                     creating = [CreateIndexOp.from_index(index) for index in left]
@@ -100,7 +98,7 @@ class Completion:
 
     def _restore_table(self, change: CreateTableOp) -> None:
         change.kw |= reflections.options(self._connection, change.to_table())
-        table = self._reflect(qualified(change.table_name, change.schema))
+        table = self.reflect(qualified(change.table_name, change.schema))
         for item in change.columns:
             if isinstance(item, Column):
                 found = table.columns[item.name].type
@@ -115,61 +113,22 @@ class Completion:
             if key.endswith("_where") and isinstance(value, str)
         }
         # SQLAlchemy reflects no expressions from MySQL, and from most no DESC.
-        table = self._reflect(qualified(str(change.table_name), change.schema))
+        table = self.reflect(qualified(str(change.table_name), change.schema))
         [index] = (each for each in table.indexes if each.name == change.index_name)
         change.columns = list(index.expressions)
 
-    def drop(self, thing: Thing, found: str) -> Part:
-        """What `Judge.unseen` has found."""
-        if thing.kind == "exclusion":
-            drop, add = self._exclude(thing, found)
-            return Part([drop], [add])
-        [index] = (each for each in self._reflect(thing.table).indexes if each.name == thing.name)
+    def drop_index(self, thing: Thing) -> Part:
+        """What SQLAlchemy does not reflect, or not as it is."""
+        [index] = (each for each in self.reflect(thing.table).indexes if each.name == thing.name)
         return reversible(UpgradeOps([DropIndexOp.from_index(index)]))
-
-    def rename_reference(self, old: Thing, new: Thing) -> Part:
-        """Made anew, since no server of MySQL's kind can give it a name."""
-        table, model = self._reflect(old.table), self._models[old.table]
-        return _constraint(model, _named(table, old.name), _named(model, new.name)) or Part()
-
-    def rename_key(self, renamed: RenameTableOp) -> Part:
-        """As the models call it."""
-        place = qualified(renamed.new_table_name, renamed.schema)
-        key = self._reflect(qualified(renamed.table_name, renamed.schema)).primary_key
-        names = (key.name, self._models[place].primary_key.name)
-        if None in names or names[0] == names[1]:
-            return Part()
-        old, new = (quoted_word(str(name), self._connection.dialect) for name in names)
-        rename = (
-            f"ALTER TABLE {quoted(place, self._connection.dialect)} RENAME CONSTRAINT {{}} TO {{}}"
-        )
-        return Part(
-            [ExecuteSQLOp(rename.format(old, new))], [ExecuteSQLOp(rename.format(new, old))]
-        )
 
     def drop_check(self, check: Thing) -> DropConstraintOp:
         [found] = (
-            each for each in self._reflect(check.table).constraints if each.name == check.name
+            each for each in self.reflect(check.table).constraints if each.name == check.name
         )
         return DropConstraintOp.from_constraint(found)
 
-    def _exclusion(self, thing: Thing, found: str | None, wanted: str) -> Part:
-        drop, add = self._exclude(thing, wanted)
-        if found is None:
-            return Part([add], [drop])
-        drop, add_old = self._exclude(thing, found)
-        return Part([drop, add], [drop, add_old])
-
-    def _exclude(self, thing: Thing, definition: str) -> tuple[ExecuteSQLOp, ExecuteSQLOp]:
-        """SQLAlchemy reflects none, and PostgreSQL tells all of it."""
-        dialect = self._connection.dialect
-        table, name = quoted(thing.table, dialect), quoted_word(thing.name, dialect)
-        return (
-            ExecuteSQLOp(f"ALTER TABLE {table} DROP CONSTRAINT {name}"),
-            ExecuteSQLOp(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}"),
-        )
-
-    def _reflect(self, name: str) -> Table:
+    def reflect(self, name: str) -> Table:
         """Its names are whole: no naming convention is to complete them."""
         if name not in self._reflected:
             schema, _, plain = name.rpartition(".")
@@ -241,17 +200,3 @@ def _column(old: Column[Any], new: Column[Any], found: str) -> Part:
 def _indexes(column: Column[Any]) -> list[Index]:
     """They go with it."""
     return [index for index in column.table.indexes if column.name in index.columns]
-
-
-def _more_values(name: str, found: str, wanted: str) -> Part | None:
-    """PostgreSQL can add values to a type, and take none away: there is no way back."""
-    old, new = VALUES.findall(found), VALUES.findall(wanted)
-    if not found.startswith("ENUM") or [value for value in new if value in old] != old:
-        return None
-    part = Part()
-    for at, value in enumerate(new):
-        if value not in old:
-            place = f"AFTER {new[at - 1]}" if at else f"BEFORE {new[1]}"
-            statement = f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {value} {place}"
-            part.up.append(ExecuteSQLOp(statement))
-    return part

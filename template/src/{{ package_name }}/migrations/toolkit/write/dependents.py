@@ -26,7 +26,7 @@ def put_aside(renamed: Part, completion: Completion, found: Facts) -> Part:
     up, down = renamed.up, renamed.down
     for change in changes_of_columns(renamed.up):
         for thing in _naming(change, found):
-            if part := completion.part(thing, found[thing], ""):
+            if part := completion.part(thing, found[thing]):
                 up, down = _around(up, part.up), _around(down, part.down)
     return Part(up, down)
 

@@ -3,7 +3,7 @@
 To make one anew takes long, and what a foreign key needs cannot be dropped.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from alembic.operations.ops import (
@@ -18,7 +18,6 @@ from alembic.operations.ops import (
 from sqlalchemy import Dialect
 
 from ..schema.snapshot import Facts, Thing, named_otherwise, qualified
-from .completion import Completion
 from .parts import Part, quoted, quoted_word, take_out
 
 #: By kind, the statement that gives a new name.
@@ -33,20 +32,12 @@ def changed(
     for old, new in named_otherwise(found, wanted):
         is_either = partial(_is_about, old.table, {old.name, new.name})
         if old.kind in statements and take_out(operations.ops, is_either):
-            part.up.append(_rename(old, new, dialect, statements))
-            part.down.append(_rename(new, old, dialect, statements))
+            part.up.append(rename(old, new, dialect, statements))
+            part.down.append(rename(new, old, dialect, statements))
     return part
 
 
-def given_up(completion: Completion, found: Facts, wanted: Facts) -> Iterator[Part]:
-    """Of foreign keys of a table that was renamed, where another table needs them now."""
-    needed = {thing.name for thing in wanted if thing.kind == "foreign key"}
-    for old, new in named_otherwise(found, wanted):
-        if old.kind == "foreign key" and old.name in needed:
-            yield completion.rename_reference(old, new)
-
-
-def _rename(old: Thing, new: Thing, dialect: Dialect, statements: Statements) -> ExecuteSQLOp:
+def rename(old: Thing, new: Thing, dialect: Dialect, statements: Statements) -> ExecuteSQLOp:
     schema, dot, _ = old.table.rpartition(".")
     names = {
         "table": quoted(old.table, dialect),

@@ -1,5 +1,6 @@
 """Types of their own, as PostgreSQL has them: made before a column needs one, dropped after."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ from .parts import Part, changes, quoted
 
 Kinds = type[MigrateOperation] | tuple[type[MigrateOperation], ...]
 
+VALUES = re.compile(r"E?'(?:[^']|'')*'")
 GOES = (DropTableOp, DropColumnOp, AlterColumnOp)
 
 
@@ -40,6 +42,20 @@ def around(
             if name not in brought_back:
                 last.down.append(_create(quoted(name, dialect), text))
     return first, last
+
+
+def more_values(name: str, found: str, wanted: str) -> Part | None:
+    """PostgreSQL can add values to a type, and take none away: there is no way back."""
+    old, new = VALUES.findall(found), VALUES.findall(wanted)
+    if not found.startswith("ENUM") or [value for value in new if value in old] != old:
+        return None
+    part = Part()
+    for at, value in enumerate(new):
+        if value not in old:
+            place = f"AFTER {new[at - 1]}" if at else f"BEFORE {new[1]}"
+            statement = f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {value} {place}"
+            part.up.append(ExecuteSQLOp(statement))
+    return part
 
 
 def _only_in(these: Facts, those: Facts) -> Iterator[tuple[str, str]]:

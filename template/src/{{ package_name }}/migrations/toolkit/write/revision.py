@@ -192,7 +192,11 @@ class Writing(Comparison):
         put_in_order(self._found)
         first, last = server.around(self._found, self.context, completion, before, self.wanted)
         unseen = self.judge.unseen(before, self.wanted)
-        drops = [completion.drop(thing, before[thing]) for thing in unseen]
+        drops = [
+            server.part(thing, before[thing], None, self.context.dialect)
+            or completion.drop_index(thing)
+            for thing in unseen
+        ]
         beginning = [*first, *drops, self._main(completion)]
         self._refused = [why for part in (*beginning, *last) for why in self._trial.run(part.up)]
         yield from beginning
@@ -244,7 +248,9 @@ class Writing(Comparison):
         found = facts(self.connection)
         completion = Completion(self.connection, self._models)
         for thing in self.judge.unlike(found, self.wanted):
-            part = completion.part(thing, found.get(thing), self.wanted[thing])
+            before, wanted = found.get(thing), self.wanted[thing]
+            own = server.part(thing, before, wanted, self.context.dialect)
+            part = own or completion.part(thing, before)
             if part and not self._trial.run(part.up):
                 yield part
 
