@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Sequence
 
 from alembic.operations.ops import UpgradeOps
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Dialect, MetaData
 
 from ..schema.snapshot import Facts, Thing, named_otherwise
@@ -32,49 +31,41 @@ def part(_: Thing, _found: str | None, _wanted: str | None, _dialect: Dialect) -
     return None
 
 
-def put_aside(
-    renamed: Part, context: MigrationContext, completion: Completion, found: Facts
-) -> Part:
+def put_aside(renamed: Part, completion: Completion) -> Part:
     """What is in the way of a rename, around which it goes and comes back."""
-    implicit_defaults.keep_counting(renamed, found)
+    implicit_defaults.keep_counting(renamed, completion.found)
     # MariaDB renames it wherever it is named.
-    if context.dialect.name != "mysql":
+    if completion.connection.dialect.name != "mysql":
         return renamed
-    return dependents.put_aside(renamed, completion, found)
+    return dependents.put_aside(renamed, completion)
 
 
-def around(
-    operations: UpgradeOps,
-    context: MigrationContext,
-    completion: Completion,
-    found: Facts,
-    wanted: Facts,
-) -> tuple[list[Part], list[Part]]:
+def around(operations: UpgradeOps, completion: Completion) -> tuple[list[Part], list[Part]]:
     """What comes before the operations, which are changed, and after them."""
-    named = names.changed(operations, context.dialect, found, wanted, RENAME)
+    named = names.changed(operations, completion, RENAME)
     put_references_first(operations)
     implicit_defaults.leave_computed_alone(operations)
-    key_indexes.drop_with_references(operations, found, wanted)
-    made = key_indexes.drop_on_way_back(operations, found, wanted)
-    return [made, named, *_given_up(completion, found, wanted)], []
+    key_indexes.drop_with_references(operations, completion)
+    made = key_indexes.drop_on_way_back(operations, completion)
+    return [made, named, *_given_up(completion)], []
 
 
-def _given_up(completion: Completion, found: Facts, wanted: Facts) -> Iterator[Part]:
+def _given_up(completion: Completion) -> Iterator[Part]:
     """Names of foreign keys of a table that was renamed, where another table needs them now.
 
     The keys are made anew, since no server of this kind can give them other names.
     """
-    needed = {thing.name for thing in wanted if thing.kind == "foreign key"}
-    for old, new in named_otherwise(found, wanted):
+    needed = {thing.name for thing in completion.wanted if thing.kind == "foreign key"}
+    for old, new in named_otherwise(completion.found, completion.wanted):
         if old.kind == "foreign key" and old.name in needed:
             yield completion.constraint(old.table, old.name, new.name) or Part()
 
 
-def complete(part: Part, context: MigrationContext) -> None:
+def complete(part: Part, dialect: Dialect) -> None:
     """What the operations do not say by themselves."""
     circles.untie(part)
     for operations in (part.up, part.down):
-        if context.dialect.name == "mysql":
+        if dialect.name == "mysql":
             implicit_defaults.leave_null(operations)
         else:
             implicit_defaults.leave_computed_open(operations)

@@ -11,7 +11,6 @@ from alembic.operations.ops import (
     RenameTableOp,
     UpgradeOps,
 )
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Connection, Dialect, MetaData
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
@@ -30,7 +29,7 @@ RENAME = {
 
 def schemas_of_models(tables: Sequence[MetaData]) -> list[str]:
     """Beside the default one."""
-    return other_schemas.of_models(tables)
+    return other_schemas.of(table for each in tables for table in each.tables.values())
 
 
 def is_unseen(thing: Thing, _: Connection, _found: Facts, _wanted: Facts) -> bool:
@@ -48,16 +47,16 @@ def part(thing: Thing, found: str | None, wanted: str | None, dialect: Dialect) 
     return None
 
 
-def put_aside(renamed: Part, context: MigrationContext, completion: Completion, _: Facts) -> Part:
+def put_aside(renamed: Part, completion: Completion) -> Part:
     """What goes with a rename: the name of the key, which another table of the old name will need."""
     for each in list(renamed.up):
         if isinstance(each, RenameTableOp):
-            key = _rename_key(each, completion, context.dialect)
+            key = _rename_key(each, completion)
             renamed = Part([*renamed.up, *key.up], [*key.down, *renamed.down])
     return renamed
 
 
-def _rename_key(renamed: RenameTableOp, completion: Completion, dialect: Dialect) -> Part:
+def _rename_key(renamed: RenameTableOp, completion: Completion) -> Part:
     """As the models call it."""
     place = qualified(renamed.new_table_name, renamed.schema)
     found = completion.reflect(qualified(renamed.table_name, renamed.schema))
@@ -65,36 +64,31 @@ def _rename_key(renamed: RenameTableOp, completion: Completion, dialect: Dialect
     if None in (old, new) or old == new:
         return Part()
     before, after = (Thing(place, "primary key", str(name)) for name in (old, new))
+    dialect = completion.connection.dialect
     return Part(
         [names.rename(before, after, dialect, RENAME)],
         [names.rename(after, before, dialect, RENAME)],
     )
 
 
-def around(
-    operations: UpgradeOps,
-    context: MigrationContext,
-    _: Completion,
-    found: Facts,
-    wanted: Facts,
-) -> tuple[list[Part], list[Part]]:
+def around(operations: UpgradeOps, completion: Completion) -> tuple[list[Part], list[Part]]:
     """What comes before the operations, and after them."""
-    named = names.changed(operations, context.dialect, found, wanted, RENAME)
+    named = names.changed(operations, completion, RENAME)
     put_references_first(operations)
-    made = other_schemas.made(cast(Connection, context.connection), context.opts["target_metadata"])
-    first, last = native_enums.around(found, wanted or found, operations, context.dialect)
+    made = other_schemas.made(completion.connection, completion.models.values())
+    first, last = native_enums.around(operations, completion)
     return [made, first, named], [last]
 
 
-def complete(part: Part, context: MigrationContext) -> None:
+def complete(part: Part, dialect: Dialect) -> None:
     """What the operations do not say by themselves."""
     circles.untie(part)
     operations = [*part.up, *part.down]
     for change in changes_of_columns(operations):
-        if not can_cast(change, context.dialect):
+        if not can_cast(change, dialect):
             # Refused otherwise, even of an empty table.
-            change.kw["postgresql_using"] = _using(change, context)
-    if not cast(PGDialect, context.dialect).supports_virtual_generated_columns:
+            change.kw["postgresql_using"] = _using(change, dialect)
+    if not cast(PGDialect, dialect).supports_virtual_generated_columns:
         _keep_stored(operations)
 
 
@@ -107,7 +101,7 @@ def _keep_stored(operations: Sequence[MigrateOperation]) -> None:
                 item.computed.persisted = True
 
 
-def _using(change: AlterColumnOp, context: MigrationContext) -> str:
-    name = context.dialect.identifier_preparer.quote(change.column_name)
-    kind = change.modify_type.compile(context.dialect) if change.modify_type else ""
+def _using(change: AlterColumnOp, dialect: Dialect) -> str:
+    name = dialect.identifier_preparer.quote(change.column_name)
+    kind = change.modify_type.compile(dialect) if change.modify_type else ""
     return f"{name}::{kind}"

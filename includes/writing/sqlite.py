@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from alembic.operations.ops import UpgradeOps
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Dialect, MetaData, inspect
 
 from ..schema import reflections
@@ -31,23 +30,17 @@ def part(_: Thing, _found: str | None, _wanted: str | None, _dialect: Dialect) -
     return None
 
 
-def put_aside(renamed: Part, _context: MigrationContext, _: Completion, _found: Facts) -> Part:
+def put_aside(renamed: Part, _: Completion) -> Part:
     """What is in the way of a rename, around which it goes and comes back: nothing."""
     return renamed
 
 
-def around(
-    _: UpgradeOps,
-    _context: MigrationContext,
-    _completion: Completion,
-    _found: Facts,
-    _wanted: Facts,
-) -> tuple[list[Part], list[Part]]:
+def around(_: UpgradeOps, _completion: Completion) -> tuple[list[Part], list[Part]]:
     """What comes before the operations, which are changed, and after them."""
     return [], []
 
 
-def complete(part: Part, _: MigrationContext) -> None:
+def complete(part: Part, _: Dialect) -> None:
     """What the operations do not say by themselves: that a collation comes back."""
     for change in changes_of_columns(part.down):
         if change.modify_type is not None and getattr(change.existing_type, "collation", None):

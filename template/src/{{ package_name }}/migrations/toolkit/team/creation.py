@@ -36,7 +36,7 @@ def creation(connection: sa.Connection, first: Iterable[str]) -> Creation:
     creating = [each for table in in_order(metadata) for each in _create(connection, table)]
     part = reversible(ops.UpgradeOps(creating))
     autogenerate.leave_out_indexes_of_dropped_tables(part.down)
-    server.complete(part, context)
+    server.complete(part, connection.dialect)
     types = reflections.types(connection)
     options = {
         "sqlalchemy_module_prefix": "sa.",

@@ -1,6 +1,6 @@
 """CHECKs that come with the type of a column: of an Enum or a Boolean with `create_constraint`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from copy import copy
 from typing import Any
 
@@ -11,14 +11,13 @@ from alembic.operations.ops import (
     ModifyTableOps,
 )
 from alembic.util.sqla_compat import _is_type_bound
-from sqlalchemy import CheckConstraint, Table, types
+from sqlalchemy import CheckConstraint, types
 
-from ..schema.snapshot import Facts, Thing, qualified
+from ..schema.snapshot import Thing, qualified
 from .completion import Completion
 from .parts import changes, changes_of_columns, take_out
 
 Operations = list[MigrateOperation]
-Tables = Mapping[str, Table]
 
 
 def leave_out_of_changes(operations: Operations) -> None:
@@ -29,19 +28,18 @@ def leave_out_of_changes(operations: Operations) -> None:
             vars(change.modify_type)["create_constraint"] = False
 
 
-def drop_namesakes(
-    operations: Operations, tables: Tables, completion: Completion, found: Facts
-) -> None:
+def drop_namesakes(operations: Operations, completion: Completion) -> None:
     """The one of a column that goes may have the name of the one of a column that comes."""
     for each in operations:
         if isinstance(each, ModifyTableOps):
-            brought = [thing for change in each.ops for thing in _brought(change, tables)]
-            each.ops[:0] = [completion.drop_check(thing) for thing in brought if thing in found]
+            brought = [thing for change in each.ops for thing in _brought(change, completion)]
+            gone = [thing for thing in brought if thing in completion.found]
+            each.ops[:0] = map(completion.drop_check, gone)
 
 
-def leave_out_doubled(operations: Operations, tables: Tables) -> None:
+def leave_out_doubled(operations: Operations, completion: Completion) -> None:
     """Alembic 1.20.1 adds them once more."""
-    brought = {thing for change in changes(operations) for thing in _brought(change, tables)}
+    brought = {thing for change in changes(operations) for thing in _brought(change, completion)}
     take_out(operations, lambda change: _added(change) in brought)
 
 
@@ -49,12 +47,12 @@ def _has_check(kind: types.TypeEngine[Any] | None) -> bool:
     return isinstance(kind, types.Enum | types.Boolean) and kind.create_constraint
 
 
-def _brought(change: MigrateOperation, tables: Tables) -> Iterator[Thing]:
+def _brought(change: MigrateOperation, completion: Completion) -> Iterator[Thing]:
     if not isinstance(change, AddColumnOp):
         return
     place = qualified(change.table_name, change.schema)
-    constraints = tables[place].constraints if place in tables else set()
-    for check in filter(_is_type_bound, constraints):
+    table = completion.models.get(place)
+    for check in filter(_is_type_bound, () if table is None else table.constraints):
         if isinstance(check, CheckConstraint) and change.column.name in check.columns:
             yield Thing(place, "check", str(check.name))
 

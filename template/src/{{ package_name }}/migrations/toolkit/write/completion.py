@@ -1,7 +1,8 @@
 """What Alembic does not write of a difference, written where it is simple."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from alembic.operations.ops import (
@@ -32,27 +33,30 @@ from sqlalchemy import (
 from sqlalchemy.sql.naming import conv
 
 from ..schema import reflections
-from ..schema.snapshot import Thing, qualified
+from ..schema.snapshot import Facts, Thing, qualified
 from .parts import Part, changes, in_table, reversible
 
 EXPRESSION = re.compile(r"GENERATED ALWAYS AS \((.*)\)[^)]*$")
 
 
+@dataclass
 class Completion:
-    """By what the database has, and what the models say."""
+    """By what the database has now, and what the models would make."""
 
-    def __init__(self, connection: Connection, tables: dict[str, Table]) -> None:
-        self._connection = connection
-        self.models = tables
-        self._reflected: dict[str, Table] = {}
+    connection: Connection
+    models: Mapping[str, Table]
+    found: Facts
+    wanted: Facts
+    _reflected: dict[str, Table] = field(default_factory=dict)
 
-    def part(self, thing: Thing, found: str | None) -> Part | None:
+    def part(self, thing: Thing) -> Part | None:
         if thing.table not in self.models:
             return None
         old, new = self.reflect(thing.table), self.models[thing.table]
         match thing.kind:
             case "column":
-                return _column(old.columns[thing.name], new.columns[thing.name], found or "")
+                found = self.found.get(thing, "")
+                return _column(old.columns[thing.name], new.columns[thing.name], found)
             case "primary key":
                 return _constraint(new, old.primary_key, new.primary_key)
             case "index":
@@ -97,7 +101,7 @@ class Completion:
                     yield ModifyTableOps(table.name, creating, schema=table.schema)
 
     def _restore_table(self, change: CreateTableOp) -> None:
-        change.kw |= reflections.options(self._connection, change.to_table())
+        change.kw |= reflections.options(self.connection, change.to_table())
         table = self.reflect(qualified(change.table_name, change.schema))
         for item in change.columns:
             if isinstance(item, Column):
@@ -133,8 +137,8 @@ class Completion:
         if name not in self._reflected:
             schema, _, plain = name.rpartition(".")
             metadata = MetaData()
-            table = Table(plain, metadata, schema=schema or None, autoload_with=self._connection)
-            reflections.complete(self._connection, metadata)
+            table = Table(plain, metadata, schema=schema or None, autoload_with=self.connection)
+            reflections.complete(self.connection, metadata)
             items: list[Constraint | Index] = [*table.constraints, *table.indexes]
             for item in items:
                 item.name = conv(str(item.name)) if item.name else None

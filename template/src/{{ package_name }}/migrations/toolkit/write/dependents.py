@@ -21,12 +21,12 @@ DROPS = (DropConstraintOp, DropIndexOp, DropColumnOp)
 COMPUTES = {"check": "", "column": r"GENERATED ALWAYS", "index": r"[(,]\("}
 
 
-def put_aside(renamed: Part, completion: Completion, found: Facts) -> Part:
+def put_aside(renamed: Part, completion: Completion) -> Part:
     """It goes before the column is renamed, and comes back as the models have it."""
     up, down = renamed.up, renamed.down
     for change in changes_of_columns(renamed.up):
-        for thing in _naming(change, found):
-            if part := completion.part(thing, found[thing]):
+        for thing in _naming(change, completion.found):
+            if part := completion.part(thing):
                 up, down = _around(up, part.up), _around(down, part.down)
     return Part(up, down)
 

@@ -17,20 +17,22 @@ from alembic.operations.ops import (
 )
 from sqlalchemy import ForeignKeyConstraint
 
-from ..schema.snapshot import Facts, Thing
+from ..schema.snapshot import Thing
+from .completion import Completion
 from .parts import Part, changes
 
 
-def drop_with_references(operations: UpgradeOps, found: Facts, wanted: Facts) -> None:
+def drop_with_references(operations: UpgradeOps, completion: Completion) -> None:
     """A foreign key that goes leaves the index behind that the server has made for it."""
     operations.ops = [
-        part for each in operations.ops for part in (each, *_left_behind(each, found, wanted))
+        part for each in operations.ops for part in (each, *_left_behind(each, completion))
     ]
 
 
-def drop_on_way_back(operations: UpgradeOps, found: Facts, wanted: Facts) -> Part:
+def drop_on_way_back(operations: UpgradeOps, completion: Completion) -> Part:
     """The server makes one for a foreign key that is added to columns that are there."""
     part = Part()
+    found, wanted = completion.found, completion.wanted
     for change in changes(operations.ops):
         if isinstance(change, CreateForeignKeyOp):
             name, table = str(change.constraint_name), change.source_table
@@ -41,7 +43,8 @@ def drop_on_way_back(operations: UpgradeOps, found: Facts, wanted: Facts) -> Par
     return part
 
 
-def _left_behind(change: MigrateOperation, found: Facts, wanted: Facts) -> Iterator[DropIndexOp]:
+def _left_behind(change: MigrateOperation, completion: Completion) -> Iterator[DropIndexOp]:
+    found, wanted = completion.found, completion.wanted
     if isinstance(change, DropConstraintOp) and change.constraint_type == "foreignkey":
         name, table = str(change.constraint_name), change.table_name
         index = Thing(table, "index", name)

@@ -17,19 +17,18 @@ from alembic.operations.ops import (
 )
 from sqlalchemy import Dialect
 
-from ..schema.snapshot import Facts, Thing, named_otherwise, qualified
+from ..schema.snapshot import Thing, named_otherwise, qualified
+from .completion import Completion
 from .parts import Part, quoted, quoted_word, take_out
 
 #: By kind, the statement that gives a new name.
 Statements = Mapping[str, str]
 
 
-def changed(
-    operations: UpgradeOps, dialect: Dialect, found: Facts, wanted: Facts, statements: Statements
-) -> Part:
+def changed(operations: UpgradeOps, completion: Completion, statements: Statements) -> Part:
     """Instead of operations that drop the one or make the other, which are taken out."""
-    part = Part()
-    for old, new in named_otherwise(found, wanted):
+    part, dialect = Part(), completion.connection.dialect
+    for old, new in named_otherwise(completion.found, completion.wanted):
         is_either = partial(_is_about, old.table, {old.name, new.name})
         if old.kind in statements and take_out(operations.ops, is_either):
             part.up.append(rename(old, new, dialect, statements))

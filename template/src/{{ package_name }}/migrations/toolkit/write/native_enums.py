@@ -13,10 +13,11 @@ from alembic.operations.ops import (
     MigrateOperation,
     UpgradeOps,
 )
-from sqlalchemy import Dialect, Enum
+from sqlalchemy import Enum
 from sqlalchemy.types import TypeEngine
 
 from ..schema.snapshot import Facts, qualified
+from .completion import Completion
 from .parts import Part, changes, quoted
 
 Kinds = type[MigrateOperation] | tuple[type[MigrateOperation], ...]
@@ -25,11 +26,11 @@ VALUES = re.compile(r"E?'(?:[^']|'')*'")
 GOES = (DropTableOp, DropColumnOp, AlterColumnOp)
 
 
-def around(
-    found: Facts, wanted: Facts, operations: UpgradeOps, dialect: Dialect
-) -> tuple[Part, Part]:
+def around(operations: UpgradeOps, completion: Completion) -> tuple[Part, Part]:
     """A table that is made brings its types along, and one that is dropped leaves them behind."""
-    first, last = Part(), Part()
+    first, last, dialect = Part(), Part(), completion.connection.dialect
+    found = completion.found
+    wanted = completion.wanted or found  # Where nobody knows, none comes or goes.
     brought, gone = (set(_names(operations.ops, kinds)) for kinds in (CreateTableOp, GOES))
     for name, text in _only_in(wanted, found):
         if name not in brought:

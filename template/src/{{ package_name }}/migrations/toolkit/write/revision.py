@@ -180,20 +180,23 @@ class Writing(Comparison):
         self._found = self.take(script, start)
         renames = Renames(self.context).settle(lambda: self._found, self._rename)
         put_together(script, [*renames, *self._changes()])
-        self._left = self._not_written() if not self._refused else []
-        self._left += self._not_undone(script, start) if not self._refused else []
+        is_whole = not self._refused
+        self._left = [*self._not_written(), *self._not_undone(script, start)] if is_whole else []
+
+    def _completion(self) -> Completion:
+        """Of the database as it is now."""
+        return Completion(self.connection, self._models, facts(self.connection), self.wanted)
 
     def _changes(self) -> Iterator[Part]:
         """Each is tried out, before the next is found."""
-        before = facts(self.connection)
-        completion = Completion(self.connection, self._models)
+        completion = self._completion()
         checks.leave_out_of_changes(self._found.ops)
-        checks.drop_namesakes(self._found.ops, self._models, completion, before)
+        checks.drop_namesakes(self._found.ops, completion)
         put_in_order(self._found)
-        first, last = server.around(self._found, self.context, completion, before, self.wanted)
-        unseen = self.judge.unseen(before, self.wanted)
+        first, last = server.around(self._found, completion)
+        unseen = self.judge.unseen(completion.found, self.wanted)
         drops = [
-            server.part(thing, before[thing], None, self.context.dialect)
+            server.part(thing, completion.found[thing], None, self.context.dialect)
             or completion.drop_index(thing)
             for thing in unseen
         ]
@@ -206,16 +209,15 @@ class Writing(Comparison):
     def _main(self, completion: Completion) -> Part:
         """What Alembic has found, with a way back that leads there."""
         main = reversible(self._found)
-        checks.leave_out_doubled(main.up, self._models)
+        checks.leave_out_doubled(main.up, completion)
         for operations in (main.up, main.down):
             autogenerate.leave_out_indexes_of_dropped_tables(operations)
         completion.restore(main.down)
-        server.complete(main, self.context)
+        server.complete(main, self.context.dialect)
         return main
 
     def _rename(self, part: Part) -> Part:
-        completion = Completion(self.connection, self._models)
-        part = server.put_aside(part, self.context, completion, facts(self.connection))
+        part = server.put_aside(part, self._completion())
         for refused in self._trial.run(part.up):
             raise CommandError(f"The rename cannot be done: {refused}. Nothing was written.")
         script = produce_migrations(self.context, self.context.opts["target_metadata"])
@@ -245,12 +247,11 @@ class Writing(Comparison):
             )
 
     def _complete(self) -> Iterator[Part]:
-        found = facts(self.connection)
-        completion = Completion(self.connection, self._models)
-        for thing in self.judge.unlike(found, self.wanted):
-            before, wanted = found.get(thing), self.wanted[thing]
-            own = server.part(thing, before, wanted, self.context.dialect)
-            part = own or completion.part(thing, before)
+        completion = self._completion()
+        for thing in self.judge.unlike(completion.found, self.wanted):
+            found, wanted = completion.found.get(thing), self.wanted[thing]
+            own = server.part(thing, found, wanted, self.context.dialect)
+            part = own or completion.part(thing)
             if part and not self._trial.run(part.up):
                 yield part
 
