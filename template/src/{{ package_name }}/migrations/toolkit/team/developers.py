@@ -1,6 +1,7 @@
 """A developer's own database, which follows when migrations change their places."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from alembic import command
@@ -21,34 +22,27 @@ from ..scripts import title
 from ..status import status
 
 
+@dataclass
 class Undo:
     """Of the migrations that stand in the wrong place in the database."""
 
-    def __init__(
-        self,
-        config: Config,
-        script: ScriptDirectory,
-        moved: Collection[Script],
-        onto: str,
-        lose: Sequence[str],
-    ) -> None:
-        self._config = config
-        self._onto = onto
-        self._script = script
-        self._moved = {each.revision for each in moved}
-        self._lose = set(lose)
-        #: Newest first.
-        self.scripts: list[Script] = []
-        #: Where the database is before and after they are undone, if Alembic would not know.
-        self._beginning: list[str] | None = None
-        self._place: list[str] | None = None
+    config: Config
+    script: ScriptDirectory
+    moved: set[str]
+    onto: str
+    lose: set[str]
+    #: Newest first.
+    scripts: list[Script] = field(default_factory=list)
+    #: Where the database is before and after they are undone, if Alembic would not know.
+    _beginning: list[str] | None = None
+    _place: list[str] | None = None
 
     def look(self) -> None:
         """Refuse, before anything is changed, what must not be undone."""
-        with look(migration_url(self._config)) as connection:
-            found = status(connection, self._script)
+        with look(migration_url(self.config)) as connection:
+            found = status(connection, self.script)
             if found.unknown:
-                if self._moved:
+                if self.moved:
                     self._leave(found.unknown)
                 return
             self._find(connection, found.database)
@@ -58,7 +52,7 @@ class Undo:
 
     def _leave(self, unknown: Sequence[str]) -> None:
         """As in the middle of git's own rebase, which has not brought all files yet."""
-        self._config.print_stdout(
+        self.config.print_stdout(
             "%s",
             f"The database is at {', '.join(unknown)}, which has no file here, and stays as it is."
             f" When all files are here, run `{DISTRIBUTION} db rebase` again.",
@@ -69,14 +63,14 @@ class Undo:
         applied = history.applied(connection)
         newest_first = self._lineage(heads)
         # Where the database is has followed these, until somebody put it elsewhere.
-        known = {each.revision: each for each in self._script.walk_revisions()}
+        known = {each.revision: each for each in self.script.walk_revisions()}
         strays = applied & known.keys() - {each.revision for each in newest_first}
         if strays:
             followed = {before for each in strays for before in known[each]._all_down_revisions}
             self._beginning = [*heads, *sorted(strays - followed)]
             newest_first = self._lineage(self._beginning)
         skipped = {each.revision for each in newest_first} - applied if applied else set()
-        wrong = self._moved | skipped | strays
+        wrong = self.moved | skipped | strays
         for each in reversed(newest_first):
             if wrong.intersection(each._all_down_revisions):
                 wrong.add(each.revision)
@@ -90,7 +84,7 @@ class Undo:
             self._place = last or ["base"]
 
     def _lineage(self, heads: Sequence[str]) -> list[Script]:
-        found = self._script.iterate_revisions(tuple(heads), "base")
+        found = self.script.iterate_revisions(tuple(heads), "base")
         return [each for each in found if isinstance(each, Script)]
 
     def _refuse_elsewhere(self) -> None:
@@ -106,22 +100,22 @@ class Undo:
         for each in self.scripts:
             notes.take(each)
         declared = {name for each in self.scripts for name in getattr(each.module, "loses", ())}
-        kept = notes.empty | declared | self._lose
+        kept = notes.empty | declared | self.lose
         lost = {what: name for what, name in notes.losses.items() if name not in kept}
         if lost:
-            names = " ".join(f"--lose {name}" for name in sorted({*lost.values(), *self._lose}))
+            names = " ".join(f"--lose {name}" for name in sorted({*lost.values(), *self.lose}))
             raise RefusedError(
                 f"{_listed(self.scripts)} would be undone and applied again behind the others, and"
                 f" that loses {', '.join(lost)}. Nothing was done. If it may be lost, run"
-                f" `{DISTRIBUTION} db rebase {self._onto} {names}`."
+                f" `{DISTRIBUTION} db rebase {self.onto} {names}`."
             )
 
     def run(self) -> None:
         if not self.scripts:
             return
         if self._beginning is not None:
-            command.stamp(self._config, self._beginning)
-        steps = [RevisionStep(self._script.revision_map, each, False) for each in self.scripts]
+            command.stamp(self.config, self._beginning)
+        steps = [RevisionStep(self.script.revision_map, each, False) for each in self.scripts]
 
         def downgrade(*_: Any) -> list[RevisionStep]:
             return steps
@@ -129,11 +123,11 @@ class Undo:
         before = self.scripts[-1].down_revision
         target = before if isinstance(before, str) else "base"
         with EnvironmentContext(
-            self._config, self._script, fn=downgrade, destination_rev=target, as_sql=False
+            self.config, self.script, fn=downgrade, destination_rev=target, as_sql=False
         ):
-            self._script.run_env()
+            self.script.run_env()
         if self._place is not None:
-            command.stamp(self._config, self._place)
+            command.stamp(self.config, self._place)
 
 
 def _listed(scripts: Sequence[Script]) -> str:

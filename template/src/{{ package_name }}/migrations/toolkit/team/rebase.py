@@ -29,7 +29,7 @@ def rebase(config: Config, onto: str, *, files_only: bool, lose: Sequence[str]) 
         git, moves = find(script), {}
         if git and git.knows(onto):
             _refuse_missing(git.revisions(onto), script, onto)
-    undo = Undo(config, script, moves, onto, lose)
+    undo = Undo(config, script, {each.revision for each in moves}, onto, set(lose))
     if not files_only:
         try:
             undo.look()
