@@ -1,7 +1,7 @@
 """What names a column, and so keeps MySQL from renaming it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from alembic.operations.ops import (
     AlterColumnOp,
@@ -9,12 +9,11 @@ from alembic.operations.ops import (
     DropConstraintOp,
     DropIndexOp,
     MigrateOperation,
-    ModifyTableOps,
 )
 
 from ..schema.snapshot import Facts, Thing
 from .completion import Completion
-from .parts import COMES_BACK, Part, changes_of_columns
+from .parts import COMES_BACK, Part, changes_of_columns, take_out
 
 DROPS = (DropConstraintOp, DropIndexOp, DropColumnOp)
 #: Kinds, and how those of them read that compute: an index on a column alone takes its new name.
@@ -41,16 +40,9 @@ def _naming(change: AlterColumnOp, found: Facts) -> Iterator[Thing]:
 
 
 def _around(
-    renames: list[MigrateOperation], changes: Sequence[MigrateOperation]
+    renames: list[MigrateOperation], changes: list[MigrateOperation]
 ) -> list[MigrateOperation]:
-    before: list[MigrateOperation] = []
-    after: list[MigrateOperation] = []
-    for each in changes:
-        if isinstance(each, ModifyTableOps):
-            gone = [change for change in each.ops if isinstance(change, DROPS)]
-            come = [change for change in each.ops if not isinstance(change, DROPS)]
-            for change in gone:
-                change.info[COMES_BACK] = True
-            before.append(ModifyTableOps(each.table_name, gone))
-            after.append(ModifyTableOps(each.table_name, come))
-    return [*before, *renames, *after]
+    gone = take_out(changes, lambda change: isinstance(change, DROPS))
+    for change in gone:
+        change.info[COMES_BACK] = True
+    return [*gone, *renames, *changes]
