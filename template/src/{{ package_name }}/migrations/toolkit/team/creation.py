@@ -30,7 +30,7 @@ class Creation:
 def creation(connection: sa.Connection, first: Iterable[str]) -> Creation:
     """The first statements stay as they are."""
     context = MigrationContext.configure(connection)
-    render.prepare(context)
+    render.write_text_to_be_read(context.impl)
     metadata = reflect(connection, context.impl.autogen_column_reflect)
     reflections.complete(connection, metadata)
     creating = [each for table in in_order(metadata) for each in _create(connection, table)]

@@ -17,22 +17,13 @@ from alembic.operations.ops import (
     ExecuteSQLOp,
     RenameTableOp,
 )
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import ClauseElement, Identity, TextClause
 
 #: What `text()` would take for a parameter.
 PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w)")
 
 
-def prepare(context: MigrationContext) -> None:
-    _write_text_to_be_read(context.impl)
-    renderers.dispatch_for(ExecuteSQLOp, replace=True)(_execute_sql)
-    renderers.dispatch_for(RenameTableOp, replace=True)(_rename_table)
-    renderers.dispatch_for(CreatePrimaryKeyOp, replace=True)(_create_primary_key)
-    renderers.dispatch_for(AlterColumnOp, replace=True)(_alter_column_whole)
-
-
-def _write_text_to_be_read(impl: DefaultImpl) -> None:
+def write_text_to_be_read(impl: DefaultImpl) -> None:
     """By `text()`, which takes a colon for the beginning of a parameter.
 
     Alembic 1.20.1 writes percent signs as some drivers take them, doubled, and these double them
@@ -55,6 +46,7 @@ def _write_text_to_be_read(impl: DefaultImpl) -> None:
     vars(impl)["render_ddl_sql_expr"] = write
 
 
+@renderers.dispatch_for(ExecuteSQLOp, replace=True)
 def _execute_sql(ctx: AutogenContext, operation: ExecuteSQLOp) -> str:
     sql = without_parameters(str(operation.sqltext))
     return f"{_alembic_autogenerate_prefix(ctx)}execute({sql!r})"
@@ -64,11 +56,13 @@ def without_parameters(sql: str) -> str:
     return PARAMETER.sub(r"\:", sql)
 
 
+@renderers.dispatch_for(RenameTableOp, replace=True)
 def _rename_table(ctx: AutogenContext, operation: RenameTableOp) -> str:
     names = operation.table_name, operation.new_table_name
     return _call(ctx, "rename_table", *names, schema=operation.schema)
 
 
+@renderers.dispatch_for(CreatePrimaryKeyOp, replace=True)
 def _create_primary_key(ctx: AutogenContext, operation: CreatePrimaryKeyOp) -> str:
     name = operation.constraint_name
     table = () if ctx._has_batch else (operation.table_name,)
@@ -76,6 +70,7 @@ def _create_primary_key(ctx: AutogenContext, operation: CreatePrimaryKeyOp) -> s
     return _call(ctx, "create_primary_key", name and str(name), *table, columns, schema=schema)
 
 
+@renderers.dispatch_for(AlterColumnOp, replace=True)
 def _alter_column_whole(ctx: AutogenContext, operation: AlterColumnOp) -> str:
     text: str = _alter_column(ctx, operation).removesuffix(")")
     existing = operation.existing_server_default

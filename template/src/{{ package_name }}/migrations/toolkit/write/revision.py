@@ -132,7 +132,7 @@ class Comparison(ABC):
         self.judge = Judge(ctx)
         self.context = ctx.migration_context
         self.connection = cast(Connection, self.context.connection)
-        render.prepare(self.context)
+        render.write_text_to_be_read(self.context.impl)
         self.scope = _scope(ctx)
 
     def take(self, script: MigrationScript, found: Facts) -> UpgradeOps:
