@@ -30,9 +30,7 @@ def lint(config: Config, since: str | None, *, as_json: bool, github: bool) -> N
         chosen -= git.revisions(since)
         models = models_at(since, git) if chosen else {}
         edited = list(_edited(scripts, git, since))
-    reviewed = Reviews()
-    if chosen:
-        reviewed = review(config, chosen, are_one_release=since is not None, models=models)
+    reviewed = review(config, chosen, are_one_release=since is not None, models=models)
     reviewed.edited = edited
     if as_json:
         found = [finding._asdict() for finding in reviewed.findings]

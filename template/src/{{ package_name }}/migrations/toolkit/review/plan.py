@@ -21,10 +21,7 @@ from .review import Review, Reviews, review
 
 def plan(config: Config, *, as_json: bool) -> None:
     """Exit code 1 if there are findings."""
-    pending = _pending(config)
-    reviewed = Reviews()
-    if pending:
-        reviewed = review(config, pending, are_one_release=True, models={})
+    reviewed = review(config, _pending(config), are_one_release=True, models={})
     if as_json:
         config.print_stdout("%s", json.dumps(_facts(reviewed), indent=2))
     else:

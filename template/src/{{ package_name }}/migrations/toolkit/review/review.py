@@ -73,6 +73,8 @@ def review(
 
     Those of one release are applied together, so nobody uses what the first of them has made.
     """
+    if not chosen:
+        return Reviews()
     scripts = read_scripts(config)
     oldest_first = list(scripts.walk_revisions())[::-1]
     new = [script for script in oldest_first if script.revision in chosen]
