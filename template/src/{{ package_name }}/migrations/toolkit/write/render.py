@@ -6,18 +6,15 @@ from typing import Any
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import (
     _alembic_autogenerate_prefix,
-    _alter_column,
-    _render_server_default,
     renderers,
 )
 from alembic.ddl.impl import DefaultImpl
 from alembic.operations.ops import (
-    AlterColumnOp,
     CreatePrimaryKeyOp,
     ExecuteSQLOp,
     RenameTableOp,
 )
-from sqlalchemy import ClauseElement, Identity, TextClause
+from sqlalchemy import ClauseElement, TextClause
 
 #: What `text()` would take for a parameter.
 PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w)")
@@ -68,17 +65,6 @@ def _create_primary_key(ctx: AutogenContext, operation: CreatePrimaryKeyOp) -> s
     table = () if ctx._has_batch else (operation.table_name,)
     columns, schema = list(map(str, operation.columns)), operation.schema
     return _call(ctx, "create_primary_key", name and str(name), *table, columns, schema=schema)
-
-
-@renderers.dispatch_for(AlterColumnOp, replace=True)
-def _alter_column_whole(ctx: AutogenContext, operation: AlterColumnOp) -> str:
-    text: str = _alter_column(ctx, operation).removesuffix(")")
-    existing = operation.existing_server_default
-    if isinstance(existing, Identity) and isinstance(operation.modify_server_default, Identity):
-        text += f", existing_server_default={_render_server_default(existing, ctx)}"
-    if using := operation.kw.get("postgresql_using"):
-        text += f", postgresql_using={using!r}"
-    return f"{text})"
 
 
 def _call(
