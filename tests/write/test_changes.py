@@ -290,6 +290,14 @@ CHANGES = [
         # MySQL's JSON has no default.
         databases=("sqlite", "postgresql", "mariadb"),
     ),
+    Change(
+        "rename what has braces",
+        {"size{cm}": KEY},
+        {"length{cm}": KEY},
+        rename="size{cm}:length{cm}",
+        # Where the name of a key goes with it.
+        databases=("postgresql",),
+    ),
 ]
 
 
