@@ -53,33 +53,30 @@ class Filler:
         return filled
 
     def _add_rows(self, table: sa.Table) -> None:
-        distinct = _columns_of_keys(table)
-        self._number += 1
+        error = self._insert(table, self._row(table))
         first = self._number
-        error = self._insert(table, self._row(table, first, first, distinct))
         if error and not has_rows(self._connection, table):
             raise CommandError(
                 f"No row could be made up for the table {table.fullname}: {error}. Say what its"
                 " columns hold, in a fixture `given_values` of tests/conftest.py:"
                 f' {{"{table.fullname}.<column>": lambda number: ...}}.'
             )
-        self._number += 1
-        self._insert(table, self._row(table, self._number, first, distinct))
-        self._add_nulls(table, distinct)
+        self._insert(table, self._row(table, alike=first))
+        self._add_nulls(table)
 
-    def _add_nulls(self, table: sa.Table, distinct: set[str]) -> None:
+    def _add_nulls(self, table: sa.Table) -> None:
         """In one row, or where a CHECK does not let them meet, in a row each."""
-        self._number += 1
-        row = self._row(table, self._number, self._number, distinct)
+        row = self._row(table)
         nullable = [name for name in row if table.columns[name].nullable]
         if self._insert(table, row | dict.fromkeys(nullable)):
             for name in nullable:
-                self._number += 1
-                row = self._row(table, self._number, self._number, distinct)
-                self._insert(table, row | {name: None})
+                self._insert(table, self._row(table) | {name: None})
 
-    def _row(self, table: sa.Table, number: int, alike: int, distinct: set[str]) -> Row:
-        """Values by the number in keys, else those of the row that it is to be like."""
+    def _row(self, table: sa.Table, alike: int | None = None) -> Row:
+        """Values by its number, but outside of keys by that of the row that it is to be like."""
+        self._number += 1
+        number, alike = self._number, alike or self._number
+        distinct = _columns_of_keys(table)
         row = {}
         for column in table.columns:
             if not _is_given_by_server(column):
