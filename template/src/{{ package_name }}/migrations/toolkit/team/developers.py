@@ -20,6 +20,7 @@ from ..connection import look
 from ..refusal import RefusedError
 from ..scripts import title
 from ..status import status
+from .links import lineage
 
 
 @dataclass
@@ -61,14 +62,14 @@ class Undo:
     def _find(self, connection: Connection, heads: tuple[str, ...]) -> None:
         """The moved ones, and all that came before one that was put in front of them."""
         applied = history.applied(connection)
-        newest_first = self._lineage(heads)
+        newest_first = lineage(self.script, *heads)
         # Where the database is has followed these, until somebody put it elsewhere.
         known = {each.revision: each for each in self.script.walk_revisions()}
         strays = applied & known.keys() - {each.revision for each in newest_first}
         if strays:
             followed = {before for each in strays for before in known[each]._all_down_revisions}
             self._beginning = [*heads, *sorted(strays - followed)]
-            newest_first = self._lineage(self._beginning)
+            newest_first = lineage(self.script, *self._beginning)
         skipped = {each.revision for each in newest_first} - applied if applied else set()
         wrong = self.moved | skipped | strays
         for each in reversed(newest_first):
@@ -82,10 +83,6 @@ class Undo:
             followed = {before for each in right for before in each._all_down_revisions}
             last = [each.revision for each in right if each.revision not in followed]
             self._place = last or ["base"]
-
-    def _lineage(self, heads: Sequence[str]) -> list[Script]:
-        found = self.script.iterate_revisions(tuple(heads), "base")
-        return [each for each in found if isinstance(each, Script)]
 
     def _refuse_elsewhere(self) -> None:
         if not load_settings().development:

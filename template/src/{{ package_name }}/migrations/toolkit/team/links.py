@@ -1,7 +1,15 @@
-"""What a migration's file says of the one that it follows."""
+"""Which migration follows which: in the history, and as its file says it."""
 
 import ast
 import re
+
+from alembic.script import Script, ScriptDirectory
+
+
+def lineage(script: ScriptDirectory, *heads: str) -> list[Script]:
+    """They, and all that they follow; newest first."""
+    found = script.iterate_revisions(heads, "base")
+    return [each for each in found if isinstance(each, Script)]
 
 
 def follow(text: str, before: str | None) -> str:

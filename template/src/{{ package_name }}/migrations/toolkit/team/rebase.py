@@ -15,7 +15,7 @@ from ..refusal import RefusedError
 from ..scripts import read_scripts, squashes, title
 from . import head
 from .developers import Undo
-from .links import follow
+from .links import follow, lineage
 
 Moves = dict[Script, str | None]
 
@@ -103,12 +103,7 @@ def _refuse_missing(theirs: set[str], script: ScriptDirectory, onto: str) -> Non
 
 def _in_line(script: ScriptDirectory, theirs: set[str], last: str | None) -> list[Script]:
     """Ours, parents first: what follows theirs already, then by the names of the files."""
-
-    def lineage(revision: str) -> list[Script]:
-        found = script.iterate_revisions(revision, "base")
-        return [each for each in found if isinstance(each, Script)][::-1]
-
-    lines = [lineage(each) for each in script.get_heads() if each not in theirs]
+    lines = [lineage(script, each)[::-1] for each in script.get_heads() if each not in theirs]
     lines.sort(key=lambda line: (last not in {each.revision for each in line}, line[-1].path))
     ours = (each for line in lines for each in line if each.revision not in theirs)
     return list(dict.fromkeys(ours))

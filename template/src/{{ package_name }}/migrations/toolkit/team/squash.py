@@ -30,6 +30,7 @@ from ..scripts import read_scripts, title
 from ..throwaway import database_alike, explained, reason, run_step
 from .calls import EXTENSION, Call, calls, made_calls
 from .creation import Creation, creation
+from .links import lineage
 
 COMMAND = f"{DISTRIBUTION} db squash"
 END_OF_HEADER = "\n\n\ndef upgrade("
@@ -69,8 +70,7 @@ class Old:
 def squash(config: Config, last: str, *, without: Sequence[str]) -> None:
     script = read_scripts(config)
     target = script.get_revision(last)
-    found = script.iterate_revisions(target.revision if target else "base", "base")
-    scripts = [each for each in found if isinstance(each, Script)][::-1]
+    scripts = lineage(script, target.revision)[::-1] if target else []
     if target is None or len(scripts) < 2:
         config.print_stdout("%s", "Nothing to do: there is one migration at most.")
         return
