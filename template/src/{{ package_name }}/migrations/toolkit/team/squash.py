@@ -15,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection
+from sqlalchemy import URL
 
 from .... import DISTRIBUTION, driver
 from ..config import alembic_config
@@ -40,11 +40,17 @@ END_OF_HEADER = "\n\n\ndef upgrade("
 class Old:
     """The migrations that become one, and what was said of them."""
 
+    #: Oldest first.
     scripts: Sequence[Script]
     last: str
     without: Sequence[str]
     #: Those of which new databases need the schema only.
     agreed: frozenset[str]
+
+    @property
+    def target(self) -> Script:
+        """Whose place the new one takes."""
+        return self.scripts[-1]
 
     def refuse(self, found: Iterable[Call]) -> None:
         """What would be lost to new databases."""
@@ -77,10 +83,10 @@ def squash(config: Config, last: str, *, without: Sequence[str]) -> None:
     agreed = frozenset(each.revision for each in script.get_revisions(tuple(without)) if each)
     old = Old(scripts, last, without, agreed)
     _refuse_lost_files(Git(script), scripts)
-    _refuse_branches(script, target, scripts)
+    _refuse_branches(script, scripts)
     old.refuse(call for each in scripts for call in calls(each))
     with TemporaryDirectory(dir=Path(target.path).parent, prefix=".squash") as folder:
-        new = _write_and_try(config, Path(folder), script, target, old)
+        new = _write_and_try(config, Path(folder), script, old)
         new.replace(target.path)
     for each in scripts:
         Path(cache_from_source(each.path)).unlink(missing_ok=True)
@@ -103,8 +109,8 @@ def _refuse_lost_files(git: Git, old: Sequence[Script]) -> None:
         )
 
 
-def _refuse_branches(script: ScriptDirectory, target: Script, old: Sequence[Script]) -> None:
-    gone = {each.revision for each in old} - {target.revision}
+def _refuse_branches(script: ScriptDirectory, old: Sequence[Script]) -> None:
+    gone = {each.revision for each in old[:-1]}
     for each in script.walk_revisions():
         if each not in old and gone.intersection(each._all_down_revisions):
             raise RefusedError(
@@ -113,9 +119,7 @@ def _refuse_branches(script: ScriptDirectory, target: Script, old: Sequence[Scri
             )
 
 
-def _write_and_try(
-    config: Config, folder: Path, script: ScriptDirectory, target: Script, old: Old
-) -> Path:
+def _write_and_try(config: Config, folder: Path, script: ScriptDirectory, old: Old) -> Path:
     """The new file, once a database that it makes is the same as one that the old ones make."""
     with database_alike(config) as elsewhere:
         made_by_old = _run(elsewhere, script, old)
@@ -126,9 +130,9 @@ def _write_and_try(
         first = [f"CREATE EXTENSION IF NOT EXISTS {name}" for name in kept]
         with look(elsewhere) as other:
             wanted, made = snapshot(other), creation(other, first)
-    new = _write(folder, script, target, old.scripts, made)
+    new = _write(folder, old, made)
     with database_alike(config) as elsewhere:
-        found = _try(elsewhere, folder, target)
+        found = _try(elsewhere, folder, old.target)
     if lines := list(differences(found, wanted)):
         config.print_stdout("%s", "\n".join(["The squashed migration would differ:", *lines]))
         raise RefusedError(
@@ -154,7 +158,8 @@ def _run(elsewhere: URL, script: ScriptDirectory, old: Old) -> list[Call]:
                 run_step(config, script, each, "upgrade")
             found += made_calls(each, recording)
             # Rows may come past SQLAlchemy, too. A table that was renamed is not another.
-            before, full = full, _full_tables(connection)
+            tables = all_tables(connection)
+            before, full = full, [table.fullname for table in tables if has_rows(connection, table)]
             if len(full) > len(before):
                 found.append(Call(each, 1, f"rows for {', '.join(set(full) - set(before))}"))
             connection.rollback()
@@ -178,24 +183,18 @@ def _try(url: URL, folder: Path, target: Script) -> Facts:
     return found
 
 
-def _full_tables(connection: Connection) -> list[str]:
-    return [table.fullname for table in all_tables(connection) if has_rows(connection, table)]
-
-
-def _write(
-    folder: Path, script: ScriptDirectory, target: Script, old: Sequence[Script], made: Creation
-) -> Path:
+def _write(folder: Path, old: Old, made: Creation) -> Path:
     """As any new migration: by script.py.mako, and with the hooks of pyproject.toml."""
     config = alembic_config()
     writer = ScriptDirectory.from_config(config)
     writer.version_locations = [str(folder)]
+    labels = {label for each in old.scripts for label in each._orig_branch_labels}
     with redirect_stdout(StringIO()):
         writer.generate_revision(
-            target.revision,
-            f"Everything up to {target.doc or target.revision}",
+            old.target.revision,
+            f"Everything up to {old.target.doc or old.target.revision}",
             head="base",
-            branch_labels=sorted({label for each in old for label in each._orig_branch_labels})
-            or None,
+            branch_labels=sorted(labels) or None,
             upgrades=made.upgrade,
             downgrades=made.downgrade,
             imports=made.imports,
@@ -205,7 +204,7 @@ def _write(
     text = path.read_text(encoding="utf-8")
     if END_OF_HEADER not in text:
         raise CommandError("script.py.mako has no `def upgrade(` after two empty lines.")
-    header = f"\n\n{_replaces(old)}{END_OF_HEADER}"
+    header = f"\n\n{_replaces(old.scripts)}{END_OF_HEADER}"
     path.write_text(text.replace(END_OF_HEADER, header, 1), encoding="utf-8")
     return path
 
