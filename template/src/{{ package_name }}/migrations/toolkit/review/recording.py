@@ -74,17 +74,18 @@ class Recording:
             and not (each.column.server_default or each.column.computed)
         }
 
-    def begin(self, operation: MigrateOperation) -> MigrateOperation | None:
-        """The one within which this one begins."""
+    @contextmanager
+    def within(self, operation: MigrateOperation) -> Iterator[None]:
+        """It may begin while another one is carried out, of which it is a part."""
         before, self._under_way = self._under_way, operation
         line, through = self._place()
         if line and before is None and BATCH not in through:
             origin: Origin = "safe_ops" if _is_safe(through) else "operation"
             self.operations.append(Operation(line, operation, origin))
-        return before
-
-    def end(self, before: MigrateOperation | None) -> None:
-        self._under_way = before
+        try:
+            yield
+        finally:
+            self._under_way = before
 
     def execute(self, sql: str) -> None:
         line, through = self._place()
@@ -125,11 +126,8 @@ def recorded(
     invoke = AbstractOperations.invoke
 
     def note(self: AbstractOperations, operation: MigrateOperation) -> Any:
-        before = recording.begin(operation)
-        try:
+        with recording.within(operation):
             return invoke(self, operation)
-        finally:
-            recording.end(before)
 
     def execute(_connection: Connection, _cursor: Any, sql: str, *_: Any) -> None:
         recording.execute(sql)
