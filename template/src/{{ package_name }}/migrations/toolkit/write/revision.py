@@ -224,10 +224,12 @@ class Writing(Comparison):
         self._found = self.take(script, facts(self.connection))
         return part
 
-    def _not_written(self) -> list[str]:
+    def _not_written(self) -> Iterator[str]:
         found = facts(self.connection)
-        unlike = self.judge.unlike(found, self.wanted)
-        return [line for thing in unlike for line in self._to_write(thing, found)]
+        for thing in self.judge.unlike(found, self.wanted):
+            advice = reflections.advice(thing, self.wanted[thing], self.context.dialect)
+            for line in differences(_only(thing, found), _only(thing, self.wanted)):
+                yield f"{line}. {advice}".rstrip(". ")
 
     def _not_undone(self, script: MigrationScript, start: Facts) -> list[str]:
         """The way back is tried out as well; only the values that a type has got stay in it."""
@@ -239,12 +241,6 @@ class Writing(Comparison):
             *(f"downgrade(), of which the database refuses a part: {why}" for why in refused),
             *(f"downgrade(), since after it {line}" for line in lines),
         ]
-
-    def _to_write(self, thing: Thing, found: Facts) -> Iterator[str]:
-        for line in differences(_only(thing, found), _only(thing, self.wanted)):
-            yield f"{line}. {reflections.advice(thing, self.wanted[thing], self.context.dialect)}".rstrip(
-                ". "
-            )
 
     def _complete(self) -> Iterator[Part]:
         completion = self._completion()
