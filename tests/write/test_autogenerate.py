@@ -257,6 +257,17 @@ def test_what_only_migrations_make(lab: Lab, write: Write) -> None:
 
 
 @on_sqlite
+def test_no_model_is_left(lab: Lab, write: Write) -> None:
+    write(columns(age="sa.Integer"))
+    with lab.fresh() as target:
+        revision(target, "create users")
+        lab.project.package.joinpath("shop", "models.py").write_text("")
+        ended = target.db("check")
+        assert ended.code == 1
+        assert "They differ:\n  table users should not be there" in ended.output
+
+
+@on_sqlite
 def test_what_env_py_leaves_out(lab: Lab, write: Write) -> None:
     """By its `include_object`, as Alembic has it."""
     env = lab.project.package / "migrations" / "env.py"
