@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from itertools import groupby, islice, product
 from operator import attrgetter
 from typing import Any
@@ -185,11 +186,16 @@ def all_tables(connection: sa.Connection) -> list[sa.TableClause]:
     """But Alembic's and the toolkit's own; schema by schema."""
     inspector = sa.inspect(connection)
     tables = [
-        sa.table(name, schema=schema)
+        _table(name, schema)
         for schema in (None, *other_schemas(connection))
         for name in inspector.get_table_names(schema)
     ]
     return [table for table in tables if table.fullname not in OWN_TABLES]
+
+
+@cache  # It is asked for at each step of a walk.
+def _table(name: str, schema: str | None) -> sa.TableClause:
+    return sa.table(name, schema=schema)
 
 
 def has_rows(connection: sa.Connection, table: sa.TableClause) -> bool:
