@@ -126,6 +126,16 @@ def test_a_table_that_leaves_its_engine_meanwhile(workshop: Workshop) -> None:
         assert "the server does not tell whether it took effect" in case.refused()
 
 
+def test_a_table_of_another_engine_that_comes_from_what_fails(workshop: Workshop) -> None:
+    body = "BEGIN CREATE TABLE n (id INT) ENGINE=MyISAM; SIGNAL SQLSTATE '45000'; END"
+    first = TWO_TABLES + f'op.execute("CREATE PROCEDURE p() {body}")'
+    call = "try:\n    op.execute('CALL p()')\nexcept sa.exc.DBAPIError:\n    pass\n"
+    insert = 'op.execute("INSERT INTO n VALUES (1)")\n'
+    with workshop.case(TIMES_TEN + call + insert + B, first=first) as case:
+        case.interrupt("INSERT INTO n")
+        assert "was interrupted at statement 3, and the server does not tell" in case.refused()
+
+
 def test_a_procedure(workshop: Workshop) -> None:
     procedure = 'op.execute("CREATE PROCEDURE p() INSERT INTO t VALUES (5, 5)")'
     first = TWO_TABLES + procedure

@@ -159,6 +159,7 @@ class Replay:
         )
         self._write(intent)
         self._commit()
+        self._schema.forget(statement)
         try:
             with self._wire.autocommit() if statement.waits_for_itself else nullcontext():
                 execution.run()
@@ -172,7 +173,6 @@ class Replay:
         if taken != nothing or not can_be_judged(intent):
             self._write(intent._replace(state=State.DONE, outcome=taken))
             self._commit()
-        self._schema.forget(statement)
 
     def _note_failure(self, execution: Execution, intent: Entry, error: Exception) -> None:
         """A failure that has changed nothing is known to be one, whatever others change later."""

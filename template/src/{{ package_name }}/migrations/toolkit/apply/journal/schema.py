@@ -81,7 +81,7 @@ class Schema:
         return self._others[schema]
 
     def forget(self, statement: Statement) -> None:
-        """It was executed: which tables are of other engines may have changed."""
+        """It is executed next: after it, also if it fails, tables may be of other engines."""
         self._is_steady = self._is_steady and not statement.may_change_engines
         if not self._is_steady:
             self._others.clear()
