@@ -19,11 +19,10 @@ op.bulk_insert(
 FAIL = """
 op.add_column("people", sa.Column("age", sa.Integer))
 op.execute("UPDATE people SET age = 40")
-op.get_bind().execute(
-    sa.text("INSERT INTO people (id, name) VALUES (1,\\n :name)"), {"name": "Rapunzel"}
-)
+name = "Rapunzel"
+op.get_bind().execute(sa.text("INSERT INTO people (id, name) VALUES (1,\\n :name)"), {"name": name})
 """
-MEND = FAIL.partition("op.get_bind")[0]
+MEND = FAIL.partition("name = ")[0]
 
 
 def test_a_failed_upgrade(lab: Lab) -> None:
