@@ -343,7 +343,7 @@ CASES = {
     "column that is computed": (
         "P",
         """
-        op.add_column("{t}", sa.Column("twice", sa.Integer, sa.Computed("number * 2")))  # -> rewrites-table
+        op.add_column("{t}", sa.Column("twice", sa.Integer, sa.Computed("number * 2", persisted=True)))  # -> rewrites-table
         """,
     ),
     "column with a value for each row": (
