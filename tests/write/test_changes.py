@@ -99,6 +99,7 @@ CHANGES = [
         "comment on what is computed",
         {"users": f"{KEY}, sa.Column('price', sa.Integer), {COMPUTED}"},
         {"users": f"{KEY}, sa.Column('price', sa.Integer), {COMPUTED[:-1]}, comment='a pair')"},
+        databases=("postgresql", "mysql", "mariadb"),
     ),
     Change(
         "limit below zero",
@@ -126,6 +127,7 @@ CHANGES = [
         "comment on what is JSON",
         {"users": f"{KEY}, sa.Column('data', sa.JSON)"},
         {"users": f"{KEY}, sa.Column('data', sa.JSON, comment='anything')"},
+        databases=("postgresql", "mysql", "mariadb"),
     ),
     Change("drop what is JSON", {"users": f"{KEY}, sa.Column('data', sa.JSON)"}, {"users": KEY}),
     Change(
@@ -258,6 +260,7 @@ CHANGES = [
         "name types in their own way",
         {"users": f"{KEY}, {IN_CAPITALS.format('')}"},
         {"users": f"{KEY}, {IN_CAPITALS.format(', ' + repr('*:read'))}"},
+        databases=("postgresql", "mysql", "mariadb"),
     ),
     Change(
         "add a size beside one with a backslash",
@@ -317,10 +320,10 @@ def test_changes(lab: Lab, write: Write, begin: int) -> None:
     """Each is complete at once, and nothing of it is refused."""
     write({})
     with lab.fresh() as target:
+        known = [each for each in CHANGES[begin::HISTORIES] if _is_known(each, target)]
         orders = [
             {"models": _models(tables), "message": message, "x": x}
-            for change in CHANGES[begin::HISTORIES]
-            if _is_known(change, target)
+            for change in known
             for tables, message, x in (
                 (change.before, f"begin to {change.name}", ["no-rename"]),
                 (
@@ -335,6 +338,9 @@ def test_changes(lab: Lab, write: Write, begin: int) -> None:
         assert (answer["error"], answer["check"]) == ("", ""), order
         for wrong in ("the database refuses", "write this yourself", "Warning"):
             assert wrong not in answer["said"], (order, answer["said"])
+    written = {path.read_text().split("\n")[0].strip('"') for path in versions(lab)}
+    # What it begins with may be there already.
+    assert {change.name for change in known} <= written
     # What PostgreSQL 14 does not know.
     assert not any("nulls_not_distinct" in path.read_text() for path in versions(lab))
     # PostgreSQL's counter keeps the name of a table that was renamed, until that is made anew; and a
