@@ -210,6 +210,12 @@ class Target:
         return str(make_url(self.url).database)
 
     @property
+    def postgresql(self) -> int:
+        """The server's major version."""
+        [(number,)] = self.query("SHOW server_version_num")
+        return int(str(number)) // 10_000
+
+    @property
     def revision(self) -> str | None:
         rows = self.query("SELECT version_num FROM alembic_version")
         return str(rows[0][0]) if rows else None

@@ -351,8 +351,7 @@ def test_changes(lab: Lab, write: Write, begin: int) -> None:
 
 def _is_known(change: Change, target: Target) -> bool:
     if change.since and target.lab.database == "postgresql":
-        [(version,)] = target.query("SELECT current_setting('server_version_num')::int / 10000")
-        return int(str(version)) >= change.since
+        return target.postgresql >= change.since
     return target.lab.database in change.databases
 
 
