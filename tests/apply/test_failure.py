@@ -79,6 +79,26 @@ def test_a_failed_downgrade(lab: Lab) -> None:
         assert said.endswith("run `alembic downgrade base` again.")
 
 
+@ON_SQLITE
+def test_a_failed_stamp(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    with lab.fresh() as target:
+        target.upgrade()
+        target.execute(
+            "CREATE TRIGGER stop BEFORE DELETE ON alembic_version BEGIN SELECT raise(ABORT, 'no'); END"
+        )
+        for command, what in {
+            "stamp base": "The stamp failed at `DELETE FROM alembic_version WHERE",
+            "stamp --purge head": "The stamp failed at `DELETE FROM alembic_version`: no.",
+            # Which has no step.
+            "stamp --purge base": "The command failed at `DELETE FROM alembic_version`: no.",
+        }.items():
+            said = failure(target.db(*command.split()))
+            assert said.startswith(what)
+            assert "Nothing stays of what this command did. The database is at r1." in said
+            assert said.endswith(f"run `my-service db {command}` again.")
+
+
 def test_an_error_of_python_keeps_its_traceback(lab: Lab) -> None:
     lab.write("r1", f"{CREATE}\nnames = {{}}\nnames['Ada']")
     with lab.fresh() as target:
