@@ -1,6 +1,7 @@
 """Undo: outside development, a downgrade must name what will be lost."""
 
 import time
+from textwrap import dedent
 
 import pytest
 
@@ -252,6 +253,30 @@ def test_a_copy_has_fewer_columns(lab: Lab, how: str) -> None:
         lab.write("r2", "pass", COPY.format(how='copy_from=table, recreate="never"'))
         target.upgrade()
         assert target.db("downgrade", "-1", **PRODUCTION).code == 0
+
+
+@ON_SQLITE
+def test_what_is_not_counted(lab: Lab) -> None:
+    """More than anybody would count, and values that cannot be read."""
+    many = """
+        op.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 3 UNION ALL SELECT i + 1 FROM n WHERE i <= 1000000)"
+            " INSERT INTO people SELECT i, '' FROM n"
+        )
+        op.execute("ALTER TABLE people ADD age AS (json_extract(name, '$'))")
+        """
+    lab.write("r1", PEOPLE + dedent(many), f'op.drop_column("people", "age")\n{NO_PEOPLE}')
+    with lab.fresh() as target:
+        target.upgrade()
+        said = failure(target.db("downgrade", "base", **PRODUCTION))
+        assert said.startswith(
+            "This downgrade would lose the column people.age (values not counted), the table people"
+            " (more than 1000000 rows). Nothing was done. "
+        )
+        ended = target.db(
+            "downgrade", "base", "--lose", "people.age", "--lose", "people", **PRODUCTION
+        )
+        assert ended.code == 0, ended.output
 
 
 @ON_SQLITE
