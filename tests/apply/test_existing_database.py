@@ -32,9 +32,12 @@ def test_the_newest_migration_that_matches(lab: Lab) -> None:
 
 
 def test_tables_of_somebody_else(lab: Lab) -> None:
-    lab.write("r1", CREATE)
     with lab.fresh() as target:
         target.execute(THEIRS)
+        ended = target.db("baseline")
+        assert ended.code == 1
+        assert ended.output == "FAILED: This release has no migrations: write one first.\n"
+        lab.write("r1", CREATE)
         for command in (target.alembic, target.db):
             ended = command("upgrade", "head")
             assert ended.code != 0
