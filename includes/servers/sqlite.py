@@ -60,12 +60,9 @@ def _begin(driver: sqlite3.Connection, wait: float) -> bool:
     try:
         driver.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorname.startswith("SQLITE_BUSY"):
-            return False
-        raise CommandError(
-            f"SQLite cannot write to this database: {error}. See that this user may write to the"
-            " file and to its folder."
-        ) from None
+        if not error.sqlite_errorname.startswith("SQLITE_BUSY"):
+            raise
+        return False
     return True
 
 
