@@ -59,6 +59,15 @@ SURVIVES = {
         query="SELECT id, n FROM v",
         answer=[(2, 2)],
     ),
+    "a trigger on a view that does not work": Case(
+        [
+            PLAIN,
+            "CREATE VIEW broken AS SELECT b FROM t",
+            "CREATE TRIGGER x INSTEAD OF INSERT ON broken BEGIN INSERT INTO t (n) VALUES (1); END",
+        ],
+        query="SELECT name FROM sqlite_master WHERE type <> 'table' ORDER BY name",
+        answer=[("broken",), ("x",)],
+    ),
     "collations": Case(
         ["CREATE TABLE t (n INTEGER, a TEXT COLLATE NOCASE, b VARCHAR(9) COLLATE RTRIM)"],
         rows=["INSERT INTO t VALUES (1, 'a', 'b ')"],
