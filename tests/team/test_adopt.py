@@ -115,6 +115,17 @@ def test_into_a_project_without_migrations(lab: Lab) -> None:
         assert "teams" in target.tables()
 
 
+def test_a_file_that_is_none(own: Lab) -> None:
+    arrive(own, "teams", "audit")
+    [path] = (migrations(own) / "template").glob("*audit.py")
+    path.write_text("# <<<<<<< before updating\n")
+    with own.fresh() as target:
+        sentence = f"FAILED: {path} says no `revision`: bring it back as the template has it.\n"
+        assert target.db("adopt").output == sentence
+        assert target.db("status").output == sentence
+    assert not list((migrations(own) / "versions").glob("*teams*"))
+
+
 def test_behind_which_of_two(own: Lab) -> None:
     own.write("r2", "pass")
     own.write("r3", "pass")
