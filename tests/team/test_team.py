@@ -329,6 +329,9 @@ def test_rebase_says_what_is_in_its_way(branches: Branches) -> None:
         spoil(lab, "r6", "'r5'", "'r7'")
         refuses(target.db("rebase"), "r5 joins r4 and r7, so ")
         assert line(lab)[:1] == ["r1"]
+        branches.commit("two ends")
+        ends = "mine itself has more than one last migration, r5 and r6. Join them there first"
+        refuses(target.db("rebase", "mine"), ends, "`my-service db merge`")
 
 
 @on_sqlite
