@@ -235,6 +235,9 @@ def add_unseen():
 """
 
 
+END = "def upgrade() -> None:\n"
+
+
 @on_sqlite
 def test_what_is_in_the_way_of_a_squash(lab: Lab) -> None:
     lab.write("r1", SMALL)
@@ -275,6 +278,22 @@ def test_what_is_in_the_way_of_a_squash(lab: Lab) -> None:
             lab.write("r2", f"op.execute({statement!r})")
             git.commit()
             refused(sentence, "What is listed above cannot be squashed.")
+        lab.write("r2", "pass")
+        mako = lab.project.package / "migrations" / "script.py.mako"
+        text = mako.read_text()
+        for changed, sentence in {
+            text.replace(END, f'{END}    op.execute("SELECT 1 FROM nowhere")\n'): (
+                "The squashed migration does not run, and nothing was done: `SELECT 1 FROM nowhere`"
+            ),
+            text.replace(END, f"# Up.\n{END}"): "script.py.mako has no `def upgrade(` after two",
+        }.items():
+            mako.write_text(changed)
+            git.commit()
+            before = versions(lab)
+            ended = target.db("squash", "r2")
+            assert sentence in ended.output
+            assert versions(lab) == before
+        mako.write_text(text)
         lab.write("r2", "op.execute('CREATE TABLE t (a)')")
         git.commit()
         refused("The type of t.a is none that SQLAlchemy knows")

@@ -203,7 +203,10 @@ def _write(folder: Path, old: Old, made: Creation) -> Path:
     [path] = folder.glob("*.py")
     text = path.read_text(encoding="utf-8")
     if END_OF_HEADER not in text:
-        raise CommandError("script.py.mako has no `def upgrade(` after two empty lines.")
+        raise CommandError(
+            "script.py.mako has no `def upgrade(` after two empty lines. Nothing was done: write it so,"
+            " and run the command again."
+        )
     header = f"\n\n{_replaces(old.scripts)}{END_OF_HEADER}"
     path.write_text(text.replace(END_OF_HEADER, header, 1), encoding="utf-8")
     return path
