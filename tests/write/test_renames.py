@@ -134,3 +134,20 @@ def test_a_table_with_a_foreign_key(lab: Lab, write: Write) -> None:
         assert "foreign_key" in text
         assert target.db("check").code == 0
         run_tests_of_migrations(lab, target.url)
+
+
+@on_sqlite
+def test_the_name_is_taken(lab: Lab, write: Write) -> None:
+    """By what is in no model."""
+    with lab.fresh() as target:
+        lab.write("r1", 'op.execute("CREATE VIEW labels AS SELECT 1 AS one")')
+        write({"tags": KEY})
+        revision(target, "create tags")
+        write({"labels": KEY})
+        ended, _ = revision(target, "call them labels", "rename=tags:labels")
+        assert ended.code != 0
+        assert ended.output == (
+            "FAILED: The rename cannot be done: there is already another table or index with this"
+            " name: labels. Nothing was written: write a migration first that takes away what is in"
+            " its way.\n"
+        )

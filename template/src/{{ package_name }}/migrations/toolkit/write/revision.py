@@ -220,7 +220,10 @@ class Writing(Comparison):
     def _rename(self, part: Part) -> Part:
         part = server.put_aside(part, self._completion())
         for refused in self._trial.run(part.up):
-            raise CommandError(f"The rename cannot be done: {refused}. Nothing was written.")
+            raise CommandError(
+                f"The rename cannot be done: {refused}. Nothing was written: write a migration first"
+                " that takes away what is in its way."
+            )
         script = produce_migrations(self.context, self.context.opts["target_metadata"])
         self._found = self.take(script, facts(self.connection))
         return part
