@@ -191,19 +191,24 @@ with driver.create_migration_engine(config.load_settings().migration_url).connec
         others = "SELECT id FROM information_schema.processlist WHERE db = DATABASE()"
         for other in admin.exec_driver_sql(f"{others} AND id <> CONNECTION_ID()").scalars():
             admin.exec_driver_sql(f"KILL {other}")
-op.drop_table("people")
 """
 
 
 @ON_SERVERS
 def test_the_server_goes_while_somebody_looks(lab: Lab) -> None:
     """A downgrade is called to find out what it would lose."""
-    lab.write("r1", CREATE, f"from my_service import config, driver\n{END_OTHERS}")
+    end_others = f"from my_service import config, driver\n{END_OTHERS}"
+    lab.write("r1", CREATE, f'{end_others}op.drop_table("people")')
     with lab.fresh() as target:
         target.upgrade()
         said = failure(target.alembic("downgrade", "base", ENVIRONMENT="production"))
         assert said.startswith("The connection to the database is lost: ")
         assert said.endswith("Run the command again when the database answers.")
+        # Nobody notices until it is closed, which is done in silence.
+        lab.write("r1", CREATE, f'op.execute("DELETE FROM people")\n{end_others}')
+        ended = target.alembic("downgrade", "base", ENVIRONMENT="production")
+        assert ended.output.startswith("FAILED: This downgrade would lose what cannot be told ")
+        assert ended.output.count("\n") == 1
         assert target.revision == "r1"
 
 
