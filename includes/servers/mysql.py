@@ -41,8 +41,9 @@ def turn(connection: Connection, *, wait: float, script: str | None) -> Iterator
     statement of it runs any more, nor is rolled back. A lock on a connection of its own would be
     free at once.
     """
-    if _is_galera(connection):
-        raise _refusal(script)
+    with connection.begin():
+        if not has_turns(connection):
+            raise _refusal(script)
     deadline, told = time.monotonic() + wait, False
     while not _take_lock(connection, script):
         with connection.begin():
@@ -126,20 +127,20 @@ def unfinished(connection: Connection) -> str | None:
     return last.revision if last else None
 
 
-def _is_galera(connection: Connection) -> bool:
-    with connection.begin():
-        rows = connection.exec_driver_sql(
-            "SHOW GLOBAL VARIABLES WHERE variable_name IN ('wsrep_on', 'wsrep_provider')"
-        ).all()
+def has_turns(connection: Connection) -> bool:
+    """Whether migrations can take them: not on a node of Galera."""
+    rows = connection.exec_driver_sql(
+        "SHOW GLOBAL VARIABLES WHERE variable_name IN ('wsrep_on', 'wsrep_provider')"
+    ).all()
     settings: dict[str, str] = {row[0]: row[1] for row in rows}
-    return settings.get("wsrep_on") == "ON" and settings.get("wsrep_provider") != "none"
+    return settings.get("wsrep_on") != "ON" or settings.get("wsrep_provider") == "none"
 
 
 def _refusal(script: str | None) -> CommandError:
     """Who asks from Python mostly has a throw-away database, which has no use for a script."""
     if script is None:
         return CommandError(f"{GALERA}set DATABASE_SCRATCH_URL to a server that is none.")
-    return CommandError(f"{GALERA}apply the script that `{script}` writes, once, on one node.")
+    return CommandError(f"{GALERA}apply {script}, once, on one node.")
 
 
 def _take_lock(connection: Connection, script: str | None) -> bool:

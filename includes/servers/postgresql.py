@@ -228,6 +228,11 @@ def blockers(connection: Connection) -> list[str]:
     ]
 
 
+def has_turns(connection: Connection) -> bool:
+    """Whether migrations can take them."""
+    return True
+
+
 def unfinished(connection: Connection) -> str | None:
     """The revision that was begun, and that nobody is completing now."""
     begun = concurrently.unfinished(connection)

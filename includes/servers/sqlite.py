@@ -155,5 +155,10 @@ def what_stays(connection: Connection) -> str:
     return "Nothing stays of what this command did."
 
 
+def has_turns(connection: Connection) -> bool:
+    """Whether migrations can take them."""
+    return True
+
+
 def unfinished(connection: Connection) -> str | None:
     return None

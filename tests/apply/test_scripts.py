@@ -45,9 +45,9 @@ def test_a_script_is_right_with_any_client(lab: Lab) -> None:
     lab.write("r2", CHANGE)
     with lab.fresh() as target:
         target.upgrade("r1")
-        script = _write(target, "upgrade", "r1:r2")
+        script = write_script(target, "upgrade", "r1:r2")
         assert script.code == 0, script.errors
-        _run(target, script.output)
+        run_script(target, script.output)
         assert target.query("SELECT name FROM parents") == [(TEXT,)]
         assert target.query("SELECT id FROM children") == [(1,)]
         assert target.db("status").output.startswith("current")
@@ -58,7 +58,7 @@ def test_no_script_ends_in_the_midst_of_a_migration(lab: Lab) -> None:
     lab.write("r2", READ, "op.get_bind().scalar(sa.text('SELECT 1'))")
     with lab.fresh() as target:
         for command, steps in {"upgrade": "r1:r2", "downgrade": "r2:r1"}.items():
-            script = _write(target, command, steps)
+            script = write_script(target, command, steps)
             assert script.code != 0
             assert script.output == ""
             assert "r2.py, line" in script.errors
@@ -76,19 +76,19 @@ def test_a_script_goes_where_env_py_says(lab: Lab) -> None:
     try:
         env.write_text(text.replace("load_models,\n", f"load_models,\n    {options}\n"))
         with lab.fresh() as target:
-            assert _write(target, "upgrade").output == ""
+            assert write_script(target, "upgrade").output == ""
     finally:
         env.write_text(text)
     assert TEXT in script.read_text("utf-16")
 
 
-def _write(target: Target, *arguments: str) -> Ended:
+def write_script(target: Target, *arguments: str) -> Ended:
     job = replace(target.job("db", *arguments, "--sql"), ours=True, apart=True)
     [[ended]] = target.lab.launch([job])
     return ended
 
 
-def _run(target: Target, script: str) -> None:
+def run_script(target: Target, script: str) -> None:
     """As it is, by a client that is set to another encoding, or keeps foreign keys."""
     url = make_url(target.url)
     server: dict[str, Any] = {
@@ -108,7 +108,7 @@ def _run(target: Target, script: str) -> None:
                 client.pgconn.exec_(statement.encode())
     else:
         options = server | {"port": url.port or 3306, "database": url.database, "charset": "latin1"}
-        options["client_flag"] = CLIENT.MULTI_STATEMENTS
+        options |= {"client_flag": CLIENT.MULTI_STATEMENTS, "autocommit": True}
         with pymysql.connect(**options) as client, client.cursor() as cursor:
             cursor.execute(script.encode())
             while cursor.nextset():

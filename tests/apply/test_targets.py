@@ -44,7 +44,7 @@ def test_a_target_that_is_nowhere(lab: Lab) -> None:
         assert said.startswith("base:r1 is a range, which only --sql takes.")
 
 
-def _follow(lab: Lab, revision: str, before: object) -> None:
+def follow(lab: Lab, revision: str, before: object) -> None:
     lab.write(revision, "pass")
     path = lab.project.package / "migrations" / "versions" / f"{revision}.py"
     path.write_text(f"{path.read_text()}\ndown_revision = {before!r}\n")
@@ -53,7 +53,7 @@ def _follow(lab: Lab, revision: str, before: object) -> None:
 @ON_SQLITE
 def test_a_step_may_be_more_than_one(lab: Lab) -> None:
     for revision, before in {"a": None, "l": "a", "r": "a"}.items():
-        _follow(lab, revision, before)
+        follow(lab, revision, before)
     with lab.fresh() as target:
         target.upgrade("a")
         said = failure(target.db("upgrade", "+1"))
@@ -77,7 +77,7 @@ def test_a_step_may_be_more_than_one(lab: Lab) -> None:
         assert said.endswith("`my-service db merge` joins them, if they are in use.")
         assert target.db("downgrade", "l@-1").code == 0
         assert target.revision == "r"
-        _follow(lab, "z", ("l", "r"))
+        follow(lab, "z", ("l", "r"))
         target.upgrade()
         said = failure(target.db("downgrade", "-1"))
         assert said.startswith(

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -14,6 +15,10 @@ from sqlalchemy.engine import make_url
 
 from ...private import PrivateServer, private_server
 from ...servers import free_port
+from ..lab import Lab, Target
+from ..test_deploy import failure
+from ..test_scripts import run_script, write_script
+from ..test_targets import follow
 from .changes import B
 from .proxy import Proxy
 from .snapshots import difference, take_snapshot
@@ -75,7 +80,8 @@ def test_what_a_killed_server_left_of_a_trigger_is_removed(workshop: Workshop) -
 
 
 @pytest.mark.skipif(not GALERA.exists(), reason="Galera is not installed")
-def test_a_node_of_galera_is_refused(workshop: Workshop) -> None:
+def test_a_node_of_galera_is_refused(lab: Lab) -> None:
+    """And the script that is named instead does the same, wherever the database is."""
     options = [
         "--wsrep-on=ON",
         f"--wsrep-provider={GALERA}",
@@ -84,16 +90,41 @@ def test_a_node_of_galera_is_refused(workshop: Workshop) -> None:
         "--binlog-format=ROW",
         "--innodb-autoinc-lock-mode=2",
     ]
-    workshop.take_versions()
+    follow(lab, "r1", None)
+    follow(lab, "r2", "r1")
+    follow(lab, "r3", "r1")
     with _server(*options) as server:
-        url = server.create_database("service")
-        ended = workshop.forks[0].run(url, "upgrade", "r1")
-        assert ended.code != 0
-        assert "a node of a Galera cluster" in ended.output
-        assert "`alembic upgrade --sql base:r1` writes, once, on one node." in ended.output
-        assert take_snapshot(url) == {}
-        script = workshop.forks[0].run(url, "upgrade", "--sql", "base:r1")
-        assert script.code == 0, script.output
+        target = Target(lab, server.create_database("service"))
+        next_command = (
+            "apply the script that `my-service db upgrade --sql base:heads` writes, once, on"
+        )
+        assert next_command in target.db("status").output
+        _apply_script(target, "upgrade heads")
+        assert _place(target) == ["r2", "r3"]
+        _apply_script(target, "stamp --purge r3 r2")
+        assert _place(target) == ["r2", "r3"]
+        follow(lab, "r4", ("r2", "r3"))
+        assert "`my-service db upgrade --sql r2,r3:head`" in target.db("status").output
+        _apply_script(target, "upgrade head")
+        assert _place(target) == ["r4"]
+
+
+def _place(target: Target) -> list[object]:
+    return [row[0] for row in target.query("SELECT version_num FROM alembic_version ORDER BY 1")]
+
+
+def _apply_script(target: Target, command: str) -> None:
+    said = failure(target.db(*command.split()))
+    assert "a node of a Galera cluster" in said
+    found = re.search(
+        r"apply (?:`(.+)`, then )?the script that `my-service db (.+)` writes, once, on one node\.$",
+        said,
+    )
+    assert found, said
+    first, script = found.groups()
+    if first:
+        target.execute(first)
+    run_script(target, write_script(target, *script.split()).output)
 
 
 @contextmanager

@@ -149,6 +149,9 @@ def _run_on(connection: Connection, options: Options) -> None:
 def _write_sql(url: URL, options: Options) -> None:
     options = {"literal_binds": True, "dialect_opts": {"paramstyle": "named"}} | options
     options = _with_ours(_with_tables(options), Recorder())
+    # A database may be at several.
+    if start := _asked().get("starting_rev"):
+        options["starting_rev"] = list(filter(None, start.split(",")))
     output: Any = options.pop("output_buffer", None) or context.config.output_buffer or sys.stdout
     # Half a script would leave half a migration where the server commits each statement.
     script: Any = BytesIO() if options.get("output_encoding") else StringIO()

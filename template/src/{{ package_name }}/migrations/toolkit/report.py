@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row
 from ... import DISTRIBUTION
 from ...driver import to_look_at
 from . import history
+from .apply import server
 from .config import migration_url
 from .connection import look
 from .scripts import read_scripts, title, ways_to_one_head
@@ -32,7 +33,8 @@ def status(config: Config, json: bool = False, drift: bool = False) -> None:
         found = find_status(connection, script, read_files=True)
         rows = history.last_of_each(connection)
         changed = _drift(config, connection, found) if drift else None
-    report = Report(found, script, rows, changed, absent)
+        has_turns = server.has_turns(connection)
+    report = Report(found, script, rows, changed, absent, has_turns)
     text = json_module.dumps(report.facts(), indent=2) if json else "\n".join(report.lines())
     config.print_stdout("%s", text)
     if changed or found.state not in GOOD:
@@ -59,6 +61,7 @@ class Report:
     drift: list[str] | None
     #: The name of a database that is not there yet.
     absent: str | None
+    has_turns: bool
 
     def __post_init__(self) -> None:
         from .team.adopt import to_adopt  # not needed to migrate
@@ -138,7 +141,7 @@ class Report:
         if len(found.code) > 1:
             yield from ways_to_one_head()
         if found.state == "behind":
-            yield f"{db} upgrade{' heads' if len(found.code) > 1 else ''}"
+            yield self._upgrade(db)
         elif found.state == "unknown":
             yield advice(found.unknown, self.script)
         elif found.unfinished:
@@ -154,6 +157,15 @@ class Report:
             yield "undo by hand what was done by hand, or write a migration that does it"
         if self._to_adopt:
             yield f"{db} adopt, in the project: an update of the template has brought migrations"
+
+    def _upgrade(self, db: str) -> str:
+        target = "heads" if len(self.found.code) > 1 else "head"
+        if self.has_turns:
+            return f"{db} upgrade {target}".removesuffix(" head")
+        start = ",".join(self.found.database) or "base"
+        return (
+            f"apply the script that `{db} upgrade --sql {start}:{target}` writes, once, on one node"
+        )
 
     def _complete(self, db: str, revision: str) -> str:
         if self.found.is_of_later_release:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, cast
@@ -93,11 +93,14 @@ class Plan:
 
     @property
     def script(self) -> str | None:
-        """The command that writes it as SQL, if it was asked for on a command line."""
+        """What to apply instead, if it was asked for on a command line."""
         if context.config.cmd_opts is None:
             return None
-        target = shown(map(str, to_tuple(self._target, default=())))
-        return self._line(self._command, "--sql", target=f"{self.place}:{target}")
+        start = ",".join(sorted(self._places[-1])) or "base"
+        targets = [f"{start}:{target}" for target in to_tuple(self._target, default=())]
+        script = f"the script that `{self._line(self._command, '--sql', target=targets)}` writes"
+        # Of a purge Alembic writes none.
+        return f"`DROP TABLE IF EXISTS alembic_version`, then {script}" if self._purges else script
 
     @property
     def place(self) -> str:
@@ -180,7 +183,7 @@ class Plan:
             )
         logger.info("A later release has migrated this database: it is at %s.", place)
 
-    def _line(self, *words: str, target: str | None = None) -> str:
+    def _line(self, *words: str, target: str | Sequence[str] = "") -> str:
         lose = sorted(self._consent.names)
         return invocation.line(*words, *to_tuple(target or self._target, default=()), lose=lose)
 
