@@ -17,6 +17,8 @@ ROLLBACKS = {
     "op.get_bind().rollback()": "rollback()",
     'op.execute("ROLLBACK AND CHAIN")': "ROLLBACK AND CHAIN",
     "session.rollback()": "rollback()",
+    # The driver's own.
+    "op.get_bind().connection.rollback()": "rollback()",
 }
 
 

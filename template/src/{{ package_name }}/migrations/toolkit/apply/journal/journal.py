@@ -50,7 +50,9 @@ class Journal:
         for name in EVENTS:
             event.listen(connection.engine, name, self._listener(name))
         event.listen(connection, "commit", self._before_commit)
-        event.listen(connection, "rollback", self._before_rollback)
+        driver: Any = connection.connection.dbapi_connection
+        # Of which SQLAlchemy knows nothing, if a migration calls it by itself.
+        driver.rollback = self._told(driver.rollback)
 
     @contextmanager
     def applying(self, step: MigrationInfo) -> Iterator[None]:
@@ -76,9 +78,13 @@ class Journal:
         if self._replay:
             self._replay.before_commit()
 
-    def _before_rollback(self, _: Connection) -> None:
-        if self._replay:
-            self._replay.before_rollback()
+    def _told(self, roll_back: Callable[[], None]) -> Callable[[], None]:
+        def tell_and_roll_back() -> None:
+            if self._replay:
+                self._replay.before_rollback()
+            roll_back()
+
+        return tell_and_roll_back
 
     def _listener(self, name: str) -> Callable[..., bool]:
         run = getattr(self._connection.dialect, name)
