@@ -32,6 +32,11 @@ def retype(name: str, type_: Any) -> Change:
     return lambda batch: batch.alter_column(name, type_=type_)
 
 
+def replace_all(batch: BatchOperations) -> None:
+    batch.drop_column("n")
+    batch.add_column(sa.Column("m", sa.Integer))
+
+
 def index_in_an_order(batch: BatchOperations) -> None:
     require(batch)
     batch.create_index("i", [sa.literal_column("a DESC")])

@@ -18,6 +18,7 @@ from .changes import (
     Database,
     drop,
     rename_among_others,
+    replace_all,
     require,
     retype,
 )
@@ -84,6 +85,11 @@ REFUSED = {
         [PLAIN, "CREATE VIEW broken AS SELECT b FROM t", "CREATE VIEW v AS SELECT a FROM t"],
         change=drop("a"),
         because="not work any more: view v (no such column: a).",
+    ),
+    "all columns": Refused(
+        ["CREATE TABLE t (n INTEGER, d INTEGER AS (5))"],
+        change=replace_all,
+        because="would keep no column that has values",
     ),
     "column of a CHECK with a name": Refused(
         ["CREATE TABLE t (n INTEGER, a TEXT, CONSTRAINT ck CHECK (a > 'a'))"],

@@ -192,6 +192,7 @@ class NewTable:
     def check(self) -> None:
         """Refuse what would be lost, or would not work afterwards."""
         self._refuse_cascade()
+        self._refuse_emptiness()
         if self._batch.reflected:
             self._refuse_losses()
         self._refuse_faults()
@@ -212,6 +213,14 @@ class NewTable:
             raise self._refusal(
                 f"would delete the rows of {child} that refer to it, because foreign keys are on:"
                 " say PRAGMA foreign_keys = OFF on the connection before its transaction begins."
+            )
+
+    def _refuse_emptiness(self) -> None:
+        """Alembic finds nothing to copy then."""
+        if not any("expr" in transfer for transfer in self._batch.column_transfers.values()):
+            raise self._refusal(
+                "would keep no column that has values: add the new columns in one operation, and drop"
+                " the old ones in the next; or drop the table, and create it anew."
             )
 
     def _keep_checks(self) -> None:
