@@ -13,7 +13,7 @@ from alembic.operations.ops import (
     RenameTableOp,
     UpgradeOps,
 )
-from sqlalchemy import Column, Connection, Dialect, Identity, MetaData
+from sqlalchemy import Column, Connection, Dialect, Enum, Identity, MetaData, String
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from ..schema.snapshot import Facts, Thing, qualified
@@ -105,8 +105,11 @@ def _keep_stored(operations: Sequence[MigrateOperation]) -> None:
 
 def _using(change: AlterColumnOp, dialect: Dialect) -> str:
     name = dialect.identifier_preparer.quote(change.column_name)
-    kind = change.modify_type.compile(dialect) if change.modify_type else ""
-    return f"{name}::{kind}"
+    old, new = change.existing_type, change.modify_type
+    # Between an enum and what is no text there is no other way.
+    is_far = isinstance(old, Enum) or (isinstance(new, Enum) and not isinstance(old, String))
+    kind = new.compile(dialect) if new else ""
+    return f"{name}::TEXT::{kind}" if is_far else f"{name}::{kind}"
 
 
 @renderers.dispatch_for(AlterColumnOp, replace=True)

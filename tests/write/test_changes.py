@@ -59,6 +59,7 @@ IN_CAPITALS = (
     " sa.Column('kind', sa.Enum('a', name='order'))"
 )
 SIZES = r"sa.Column('size', sa.Enum({}'M\\L', name='size'))"
+ONE_OF = "sa.Column('{}', sa.Enum('1', '2', name='{}'))"
 BY_CODE = {
     "groups": f"{KEY}, sa.Column('code', sa.String(9), unique=True)",
     "members": f"{KEY}, sa.Column('group_code', sa.ForeignKey('groups.code'))",
@@ -266,6 +267,12 @@ CHANGES = [
         "add a size beside one with a backslash",
         {"users": f"{KEY}, {SIZES.format('')}"},
         {"users": f"{KEY}, {SIZES.format(repr('S') + ', ')}"},
+        databases=("postgresql",),
+    ),
+    Change(
+        "count what was one of a few",
+        {"users": f"{KEY}, {ONE_OF.format('level', 'level')}, {ONE_OF.format('rank', 'rank')}"},
+        {"users": f"{KEY}, sa.Column('level', sa.Integer), {ONE_OF.format('rank', 'place')}"},
         databases=("postgresql",),
     ),
     Change(

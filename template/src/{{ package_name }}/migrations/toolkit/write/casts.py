@@ -17,7 +17,9 @@ def can_cast(change: AlterColumnOp, dialect: Dialect) -> bool:
         return True
     old, new = change.existing_type._type_affinity, change.modify_type._type_affinity
     if isinstance(change.modify_type, types.Enum) and _is_own_type(change.modify_type, dialect):
-        return isinstance(change.existing_type, types.Enum)
+        old_type = change.existing_type
+        # Where enums have names, another one is another type.
+        return isinstance(old_type, types.Enum) and old_type.name in {None, change.modify_type.name}
     return new in {old, types.String} | WAYS.get(old or types.NullType, set())
 
 

@@ -60,7 +60,7 @@ def risks(changes: Sequence[MigrateOperation], dialect: Dialect) -> Found:
         elif isinstance(change, AlterColumnOp):
             place = _place(change, change.column_name)
             if not can_cast(change, dialect):
-                found[place] = CAST.format(change.existing_type, _shown(change.modify_type))
+                found[place] = CAST.format(*map(_shown, (change.existing_type, change.modify_type)))
             elif change.modify_nullable is False:
                 found[place] = NULLS
     return found
@@ -71,7 +71,7 @@ def _place(change: AlterTableOp, column: str) -> str:
 
 
 def _shown(kind: TypeEngine[Any] | None) -> str:
-    return f"the enum {kind.name}" if isinstance(kind, Enum) else str(kind)
+    return f"the enum {kind.name}" if isinstance(kind, Enum) and kind.name else str(kind)
 
 
 def _lacks_values(column: Column[Any]) -> bool:
