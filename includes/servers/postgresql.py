@@ -153,8 +153,7 @@ def _guarded(
         connection: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any
     ) -> tuple[str, Any]:
         if _is_autocommit(connection):
-            statement = COMMENT + notes.repeatable(statement)
-            _limit_wait(connection, statement)
+            statement = COMMENT + _limited(connection, notes.repeatable(statement))
         elif _is_idle(connection) and statement != connection.info["setting"]:
             raise _ended(connection, notes, step)
         else:
@@ -342,16 +341,20 @@ def _driver(connection: Connection) -> psycopg.Connection[Any]:
     return cast("psycopg.Connection[Any]", connection.connection.driver_connection)
 
 
-def _limit_wait(connection: Connection, statement: str) -> None:
+def _limited(connection: Connection, statement: str) -> str:
     """What is CONCURRENTLY keeps nobody waiting, and would leave an invalid index each time.
 
-    A pooler would give the session, and its setting, to another client.
+    A pooler would give the session, and its setting, to another client, unless both are one message.
     """
-    if not _is_idle(connection) or _is_pooled(connection):
-        return
+    if not _is_idle(connection):
+        return statement
+    if _is_pooled(connection):
+        may_be_joined = concurrently.locks_a_table(statement)
+        return f"{connection.info['setting']}; {statement}" if may_be_joined else statement
     limit = "wait" if concurrently.is_concurrent(statement) else "lock_timeout"
     milliseconds = _milliseconds(connection.info[limit])
     _driver(connection).execute(f"SET lock_timeout = {milliseconds}")
+    return statement
 
 
 def _milliseconds(seconds: float) -> int:

@@ -283,6 +283,17 @@ def test_a_block_keeps_nobody_waiting(lab: Lab) -> None:
 
 
 @ON_POSTGRESQL
+def test_a_block_behind_a_pooler(pooled: Lab) -> None:
+    with _at_r1(pooled, BLOCK) as target:
+        with transaction(target.url, QUERY):
+            limits = ["-x", "lock-wait=0", "upgrade", "head"]
+            ended = target.alembic(*limits, MIGRATION_LOCK_TIMEOUT="0.3")
+        assert "Migration r2 did not get its locks in 0 s" in ended.output
+        target.upgrade()
+        assert target.query("SELECT currency FROM accounts") == [(None,)]
+
+
+@ON_POSTGRESQL
 def test_an_index_waits_no_longer_than_it_may(lab: Lab) -> None:
     with _at_r1(lab, CONCURRENTLY) as target:
         with transaction(target.url, QUERY, isolation_level="REPEATABLE READ") as connection:

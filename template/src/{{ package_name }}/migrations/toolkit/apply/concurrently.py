@@ -39,6 +39,10 @@ ADD_CONSTRAINT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
+DEFINITION = re.compile(
+    r"\s*(?:(?:ALTER|CREATE|DROP)\s+(?:UNIQUE\s+)?(?:TABLE|INDEX|TRIGGER)|TRUNCATE)\b",
+    re.IGNORECASE,
+)
 NAMELESS = re.compile(r"\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+ON\b", re.IGNORECASE)
 # A function that is called by itself, without FROM, may change something.
 READ = re.compile(
@@ -47,6 +51,12 @@ READ = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 QUOTED_OR_COMMENT = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def locks_a_table(statement: str) -> bool:
+    """And may be in a transaction."""
+    found = DEFINITION.match(_without_comments(statement))
+    return found is not None and not is_concurrent(statement)
 
 
 def is_concurrent(statement: str) -> bool:
