@@ -10,7 +10,7 @@ import pytest
 
 from ..apply.lab import Lab
 from .authoring import Write, run_history
-from .random_models import Author, Step
+from .random_changes import Author, Step
 
 pytestmark = pytest.mark.slow
 
