@@ -72,7 +72,7 @@ REFUSED_NAMES = [
     "a" * 41,
 ]
 
-# Of each kind some; test_questions.py compares the whole list with what is installed.
+# Of each kind some; test_taken_names.py compares the whole list with what is installed.
 TAKEN_NAMES = {
     "Python itself": [
         "class",
