@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any, cast
 
 import psycopg
@@ -133,11 +134,22 @@ def applying(context: MigrationContext, step: MigrationInfo) -> Iterator[None]:
     connection = cast(Connection, context.connection)
     notes = connection.info["notes"] = concurrently.Notes(connection, step)
     _refuse_another(connection.info["unfinished"], notes.step)
-    with _guarded(connection, notes, step):
+    with _same_types_again(context), _guarded(connection, notes, step):
         yield
     if notes.begun or connection.info["unfinished"]:
         concurrently.forget(connection)
         connection.info["unfinished"] = None
+
+
+@contextmanager
+def _same_types_again(context: MigrationContext) -> Iterator[None]:
+    """Alembic makes no type twice in one run: what is rolled back is to be forgotten."""
+    made = deepcopy(context.impl.memo)
+    try:
+        yield
+    except Exception:
+        context.impl.memo = made
+        raise
 
 
 @contextmanager

@@ -110,8 +110,10 @@ def _see_who_is_in_the_way(lab: Lab) -> None:
 
 @ON_POSTGRESQL
 def test_others_get_what_the_migration_had_locked_before(lab: Lab) -> None:
+    """And a type that was made before, and is gone, is made anew."""
     lab.write("r1", CREATE)
-    lab.write("r2", f'op.execute("LOCK TABLE notes"){ALTER}')
+    mood = 'sa.Column("mood", sa.Enum("good", "bad", name="mood"))'
+    lab.write("r2", f'op.create_table("moods", {mood})\nop.execute("LOCK TABLE notes"){ALTER}')
     with lab.fresh() as target:
         target.upgrade("r1")
         with traffic(target.url, "SELECT count(*) FROM notes") as measured:
