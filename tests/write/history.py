@@ -65,7 +65,9 @@ def _there_and_back() -> list[str]:
     script = ScriptDirectory.from_config(options)
     revisions = [each.revision for each in script.walk_revisions()][::-1]
     with throwaway.throw_away_database(config.scratch_url(options)) as url:
-        elsewhere, before, found = config.alembic_config(url), [_snapshot(url)], []
+        # As Python code has it that says `-x`, without a command line.
+        elsewhere = config.alembic_config(url, cmd_opts=Namespace(x=[]))
+        before, found = [_snapshot(url)], []
         for revision in revisions:
             command.upgrade(elsewhere, revision)
             before.append(_snapshot(url))

@@ -86,8 +86,9 @@ def _is_for_files_only() -> bool:
         hook: Any = {"_hook_name": HEAD_FILE, "type": HEAD_FILE, "script": context.script}
         context.script.hooks.append(hook)
         return not revision.compares(options)
-    typed = context.config.cmd_opts
-    if not typed or typed.cmd[0] is not history:
+    typed: Any = context.config.cmd_opts
+    # Python code may give `-x` without a command.
+    if not hasattr(typed, "cmd") or typed.cmd[0] is not history:
         return False
     if typed.indicate_current or "current" in (typed.rev_range or ""):
         return False
@@ -236,5 +237,5 @@ def _consent(settings: Settings) -> loss.Consent:
 
 def _progress() -> AbstractContextManager[progress.Progress]:
     """Shown only to a command line: who calls from Python has a logging of their own."""
-    options = context.config.cmd_opts
-    return progress.shown() if options and not options.quiet else nullcontext(progress.Progress())
+    is_quiet = getattr(context.config.cmd_opts, "quiet", True)
+    return nullcontext(progress.Progress()) if is_quiet else progress.shown()

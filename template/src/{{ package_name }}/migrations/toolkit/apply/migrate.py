@@ -94,7 +94,7 @@ class Plan:
     @property
     def script(self) -> str | None:
         """What to apply instead, if it was asked for on a command line."""
-        if context.config.cmd_opts is None:
+        if not hasattr(context.config.cmd_opts, "cmd"):
             return None
         start = ",".join(sorted(self._places[-1])) or "base"
         targets = [f"{start}:{target}" for target in to_tuple(self._target, default=())]

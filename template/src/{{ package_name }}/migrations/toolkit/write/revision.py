@@ -46,9 +46,9 @@ Directives = list[MigrationScript]
 def compares(asked: Options) -> bool:
     """Whether the command needs a database and the models; refuses a message that says nothing."""
     if _command(asked) == "merge":
-        typed = context.config.cmd_opts
+        typed: Any = context.config.cmd_opts
         # `db merge` has a message of its own.
-        if typed and (typed.message or typed.cmd[0] is merge):
+        if hasattr(typed, "cmd") and (typed.message or typed.cmd[0] is merge):
             message.refuse_meaningless(typed.message, message.MERGE)
         return False
     said: dict[str, Any] = asked["revision_context"].command_args
