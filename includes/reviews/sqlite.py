@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from alembic.operations import ops
 from sqlalchemy import Connection, inspect
 
+from ..apply.server import FIXED
 from .changes import Change
 from .recording import Cost, Recording, Statement
 
@@ -13,12 +14,18 @@ from .recording import Cost, Recording, Statement
 RULES = {
     "set-not-null": "Release code that writes no NULL, fill the column, and then make it NOT NULL.",
     "recreates-table": "op.drop_column without batch_alter_table, which SQLite does in place.",
+    "one-transaction": "Leave it out: all migrations of a run are one transaction, in which foreign keys"
+    " are off.",
 }
 #: Other databases are asked.
 ASKED: set[str] = set()
 #: Also where a column has no values yet.
 ALSO_ON_EMPTY: set[str] = set()
 
+# What SQLite refuses while `apply/server.py` has it so.
+DIVIDES = re.compile(
+    rf"(BEGIN|COMMIT|END|ROLLBACK(?!\s+TO))\b|PRAGMA\s+({'|'.join(FIXED)})\s*[=(]", re.IGNORECASE
+)
 NEW_TABLE = re.compile(r'CREATE TABLE "?_alembic_tmp_(?P<table>\w+)')
 
 
@@ -41,6 +48,9 @@ class Tracer:
 def of_recording(recording: Recording) -> Iterator[tuple[int, Change]]:
     """What only a whole migration shows."""
     for statement in recording.statements:
+        if statement.origin == "sql" and DIVIDES.match(statement.sql):
+            what = f"`{statement.sql}` divides the transaction, which `db upgrade` refuses"
+            yield statement.line, Change("one-transaction", "", what)
         for table in statement.cost.rewrites:
             changed = [
                 noted.operation

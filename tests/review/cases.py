@@ -330,6 +330,15 @@ CASES = {
         op.execute("ALTER TABLE parted DETACH PARTITION part2")  # -> detach-partition
         """,
     ),
+    "parts of a transaction": (
+        "S",
+        """
+        op.execute("PRAGMA foreign_keys = OFF")  # -> one-transaction
+        with op.get_context().autocommit_block():  # -> one-transaction
+            op.execute("DELETE FROM {t}")
+        op.execute("COMMIT")  # -> one-transaction
+        """,
+    ),
     "lock a table": (
         "P",
         """
