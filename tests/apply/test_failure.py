@@ -129,6 +129,11 @@ from sqlalchemy.dialects.postgresql import INET
 with op.batch_alter_table("people", recreate="always") as batch:
     batch.add_column(sa.Column("address", INET()))
 """: " failed in line 13: (in table 'people', column 'address'): Compiler ",
+    """
+op.execute("CREATE TABLE cars (id INTEGER, plate VARCHAR(9) UNIQUE)")
+with op.batch_alter_table("cars") as batch:
+    batch.alter_column("id", nullable=False)
+""": ' failed in line 13: op.batch_alter_table("cars") would lose UNIQUE (plate COLLATE BINARY). ',
     'op.execute(sa.text("UPDATE people SET name = :n"))': (
         " failed at `UPDATE people SET name = ?`: A value is required for bind parameter 'n'"
     ),

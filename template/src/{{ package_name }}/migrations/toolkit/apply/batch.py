@@ -141,6 +141,10 @@ def _renames(operation: str, _: Any, options: dict[str, Any]) -> bool:
     )
 
 
+class BatchError(SQLAlchemyError, CommandError):
+    """A batch operation is refused, as by the database: said with the migration and its line."""
+
+
 class Declared(UserDefinedType[Any]):
     """A type as it was written."""
 
@@ -360,9 +364,9 @@ class NewTable:
         last = self._connection.exec_driver_sql(GET_NUMBER, (self._item.name,))
         return cast(int | None, last.scalar())
 
-    def _impossible(self, error: Exception, advice: str) -> CommandError:
+    def _impossible(self, error: Exception, advice: str) -> BatchError:
         reason = getattr(error, "orig", error)
         return self._refusal(f"cannot make the table anew: {reason}. {advice}")
 
-    def _refusal(self, reason: str) -> CommandError:
-        return CommandError(f'op.batch_alter_table("{self._name}") {reason}')
+    def _refusal(self, reason: str) -> BatchError:
+        return BatchError(f'op.batch_alter_table("{self._name}") {reason}')

@@ -30,9 +30,9 @@ def explained(connection: Connection, plan: Plan) -> Iterator[None]:
     """An error about the database becomes one sentence; any other keeps its traceback."""
     try:
         yield
-    except CommandError:
-        raise
     except Exception as raised:
+        if isinstance(raised, CommandError) and not isinstance(raised, SQLAlchemyError):
+            raise
         error = _cause(raised)
         place = _place(connection)
         is_of_commit = isinstance(error, DBAPIError) and not error.statement
