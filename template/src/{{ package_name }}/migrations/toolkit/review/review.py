@@ -84,25 +84,33 @@ def review(
     ):
         elsewhere = alembic_config(connection.engine.url)
         elsewhere.attributes["connection"] = connection
-        reviewer = Reviewer(elsewhere, connection, scripts)
+        reviewer = Reviewer(elsewhere, connection, scripts, are_one_release=are_one_release)
         # In the order of the history, but for those of one release, which come last.
         order = sorted(oldest_first, key=new.__contains__) if are_one_release else oldest_first
-        reviewed = reviewer.run(order, new, are_one_release=are_one_release)
+        reviewed = reviewer.run(order, new)
     if are_one_release and not reviewed.failed:
         _add_breaks(reviewed, reviewer.before, models)
     return reviewed
 
 
 class Reviewer:
-    def __init__(self, config: Config, connection: Connection, scripts: ScriptDirectory) -> None:
+    def __init__(
+        self,
+        config: Config,
+        connection: Connection,
+        scripts: ScriptDirectory,
+        *,
+        are_one_release: bool,
+    ) -> None:
         self._config = config
         self._connection = connection
         self._scripts = scripts
+        self._are_one_release = are_one_release
         #: The tables that are used.
         self._tables: set[str] = set()
         self.before: Shapes = {}
 
-    def run(self, order: list[Script], new: list[Script], *, are_one_release: bool) -> Reviews:
+    def run(self, order: list[Script], new: list[Script]) -> Reviews:
         reviewed = Reviews()
         tracer: server.Tracer | None = None
         for script in order:
@@ -111,7 +119,7 @@ class Reviewer:
                     run_step(self._config, self._scripts, script, "upgrade")
                 continue
             tracer = tracer or server.Tracer(self._connection)
-            if not (are_one_release and reviewed.migrations):
+            if not (self._are_one_release and reviewed.migrations):
                 self._begin(tracer)
             reviewed.migrations.append(self._review(script, tracer))
             if reviewed.migrations[-1].failed:
@@ -121,7 +129,7 @@ class Reviewer:
     def _begin(self, tracer: server.Tracer) -> None:
         """What is there now is used."""
         self._tables = tracer.begin(self._connection) | {""}
-        self.before = shapes(self._connection)
+        self.before = self._shapes()
         self._connection.rollback()
 
     def _review(self, script: Script, tracer: server.Tracer) -> Review:
@@ -137,9 +145,13 @@ class Reviewer:
             found.append(failure)
         findings = [finding_of(script, source, line, change) for line, change in sorted(set(found))]
         left = [each for each in findings if each]
-        after = shapes(self._connection)
+        after = self._shapes()
         self._connection.rollback()
         return Review(script, recording.statements, left, after, failed=failure is not None)
+
+    def _shapes(self) -> Shapes:
+        """Of the whole schema, which takes longer than the migration: only for what is compared."""
+        return shapes(self._connection) if self._are_one_release else {}
 
     def _found(self, recording: Recording, source: Source) -> Iterator[tuple[int, Change]]:
         costs: dict[int, list[Statement]] = {}
