@@ -208,6 +208,15 @@ HISTORIES = {
             batch("people", 'alter_column("nickname", nullable=True, existing_type=sa.String(50))'),
         ),
     ],
+    "values in Python": [
+        FIRST,
+        migration(
+            """
+            for (name,) in op.get_bind().execute(sa.text("SELECT name FROM people")):
+                int(name)
+            """
+        ),
+    ],
     # A CHECK that no made-up number satisfies: `walks.py` says what the column holds.
     "given": [
         migration(
@@ -274,6 +283,7 @@ FOUND = {
     "duplicates": ["upgrade() fails on tables that have rows: "],
     "missing rows": ["upgrade() fails on tables that have rows: "],
     "nulls": ["upgrade() fails on tables that have rows: "],
+    "values in Python": ["upgrade() fails on tables that have rows, in line 10: ValueError("],
     "not given": ["No row could be made up for the table heights: "],
 }
 

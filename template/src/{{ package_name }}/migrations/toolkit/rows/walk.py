@@ -1,6 +1,7 @@
 """Every migration on filled tables, up, down and up again: what fails on rows, and what loses them."""
 
 from collections.abc import Iterator, Mapping
+from traceback import extract_tb
 
 import sqlalchemy as sa
 from alembic.config import Config
@@ -60,6 +61,16 @@ class Walk:
             except (DBAPIError, CommandError) as error:
                 reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
                 raise FailedError(f"{way}() fails on tables that have rows: {reason}") from error
+            except Exception as error:
+                frames = extract_tb(error.__traceback__)
+                lines = [frame.lineno for frame in frames if frame.filename == script.path]
+                if not lines:
+                    raise
+                raise FailedError(
+                    f"{way}() fails on tables that have rows, in line {lines[-1]}: {error!r}. If a"
+                    " column never holds what is made up here, say what it does, in a fixture"
+                    " `given_values` of tests/conftest.py"
+                ) from error
             with self._connection.begin():
                 self._contents = read(self._connection, all_tables(self._connection))
             for what, how in losses(before, self._contents):
