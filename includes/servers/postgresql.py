@@ -14,9 +14,11 @@ from alembic.util import CommandError
 from psycopg import errors
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Row, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from .... import DISTRIBUTION
+from ....driver import reason
 from ..connection import connect
 from . import concurrently
 
@@ -41,6 +43,7 @@ ENDS_TRANSACTION = re.compile(
     r"(?!(?:\s+(?:WORK|TRANSACTION))?\s+TO\b)",
     re.IGNORECASE,
 )
+GOES_BACK = re.compile(r"\s*ROLLBACK\b.*\bTO\b", re.IGNORECASE)
 # Where these words mean something else: texts, bodies of functions, comments.
 QUOTED = re.compile(r"'(?:[^']|'')*'|(\$\w*\$).*?\1|--[^\n]*|/\*.*?\*/", re.DOTALL)
 BODY = re.compile(r"\bBEGIN\s+ATOMIC\b(?:.*?;)?\s*END\b", re.DOTALL | re.IGNORECASE)
@@ -161,6 +164,13 @@ def _guarded(
     What it does in that block is kept repeatable.
     """
 
+    caught: list[DBAPIError] = []
+
+    def remember(context: ExceptionContext) -> None:
+        error = context.sqlalchemy_exception
+        if context.connection is connection and isinstance(error, DBAPIError):
+            caught.append(error)
+
     def look_at(
         connection: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any
     ) -> tuple[str, Any]:
@@ -168,6 +178,12 @@ def _guarded(
             statement = COMMENT + _limited(connection, notes.repeatable(statement))
         elif _is_idle(connection) and statement != connection.info["setting"]:
             raise _ended(connection, notes, step)
+        elif caught and _is_aborted(connection) and not GOES_BACK.match(statement):
+            raise CommandError(
+                f"Migration {step.up_revision_id} has caught an error of the database"
+                f" ({reason(caught[-1])}), after which PostgreSQL does nothing more in the transaction."
+                " What may fail goes into `with op.get_bind().begin_nested():`, which undoes that much."
+            )
         else:
             _refuse_end(statement, step)
         return statement, parameters
@@ -188,6 +204,7 @@ def _guarded(
                 " goes into `with op.get_bind().begin_nested():`, which undoes that much."
             )
 
+    event.listen(connection.engine, "handle_error", remember)
     event.listen(connection, "before_cursor_execute", look_at, retval=True)
     event.listen(connection, "commit", refuse_to_split)
     event.listen(connection, "rollback", refuse_rollback)
@@ -200,6 +217,7 @@ def _guarded(
             raise _ended(connection, notes, step) from error
         raise
     finally:
+        event.remove(connection.engine, "handle_error", remember)
         event.remove(connection, "before_cursor_execute", look_at)
         event.remove(connection, "commit", refuse_to_split)
         event.remove(connection, "rollback", refuse_rollback)
@@ -344,9 +362,18 @@ def _is_same(connection: Connection) -> bool:
 
 def _is_idle(connection: Connection) -> bool:
     """Not in a transaction, whatever SQLAlchemy believes."""
+    return _is(TransactionStatus.IDLE, connection)
+
+
+def _is_aborted(connection: Connection) -> bool:
+    """Until it is rolled back, to a savepoint at least."""
+    return _is(TransactionStatus.INERROR, connection)
+
+
+def _is(status: TransactionStatus, connection: Connection) -> bool:
     if connection.invalidated:
         return False
-    return _driver(connection).info.transaction_status == TransactionStatus.IDLE
+    return _driver(connection).info.transaction_status == status
 
 
 def _driver(connection: Connection) -> psycopg.Connection[Any]:

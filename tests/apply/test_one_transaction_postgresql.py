@@ -117,6 +117,19 @@ def test_a_migration_that_has_ended_its_transaction(lab: Lab, end: str, rest: st
         assert '"current"' in target.db("status", "--json").output
 
 
+def test_an_error_that_is_caught(lab: Lab) -> None:
+    """PostgreSQL refuses all that follows, with words that tell nothing of the cause."""
+    lab.write("r1", CREATE)
+    caught = "try:\n    op.execute('SELECT 1 / 0')\nexcept Exception:\n    pass"
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        for rest in ("", "op.execute('SELECT 2')"):
+            lab.write("r2", f"{caught}\n{rest}")
+            said = target.alembic("upgrade", "head").output
+            assert "FAILED: Migration r2 has caught an error of the database (division by" in said
+            assert "`with op.get_bind().begin_nested():`" in said
+
+
 def test_what_only_reads_may_come_before_an_autocommit_block(lab: Lab) -> None:
     lab.write("r1", CREATE)
     lab.write("r2", READ_BEFORE_THE_BLOCK)
