@@ -50,8 +50,10 @@ def test_from_behind_to_current(two: Lab) -> None:
         assert [each["revision"] for each in found["pending"]] == ["r2"]
         assert (found["database"], found["code"]) == (["r1"], ["r2"])
         assert "my-service db upgrade" in found["text"]
+        target.execute("DROP TABLE alembic_history")  # As if plain Alembic had applied it.
         target.upgrade()
-        assert status(target, "current")["database"] == ["r2"]
+        found = status(target, "current")
+        assert (found["database"], found["skipped"]) == (["r2"], [])
         assert target.alembic("downgrade", "base").code == 0
         status(target, "behind")
 

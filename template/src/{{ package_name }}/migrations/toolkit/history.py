@@ -59,10 +59,12 @@ class Recorder:
     def __call__(
         self, *, ctx: MigrationContext, step: MigrationInfo, heads: set[str], **_: Any
     ) -> None:
+        changed = _changed(step, heads)
         if not self.steps:
             _create_history_within(ctx)
+            changed[:0] = _before_all(ctx, step, heads)
         now, insert = time.monotonic(), _insert(ctx.dialect.name)
-        for direction, script in _changed(step, heads):
+        for direction, script in changed:
             row: dict[str, Any] = {
                 "revision": script.revision,
                 "direction": direction,
@@ -185,13 +187,26 @@ def _changed(step: MigrationInfo, heads: set[str]) -> list[tuple[str, Script]]:
     if not step.is_stamp:
         direction = "upgrade" if step.is_upgrade else "downgrade"
         return [(direction, script) for script in _scripts(step.up_revisions)]
-    others = heads.difference(step.destination_revision_ids)
-    before = _lineage(step.revision_map, others.union(step.source_revision_ids))
-    after = _lineage(step.revision_map, heads)
+    before, after = _before(step, heads), _lineage(step.revision_map, heads)
     return [
         *(("unstamp", script) for script in before if script not in after),
         *(("stamp", script) for script in reversed(after) if script not in before),
     ]
+
+
+def _before_all(
+    ctx: MigrationContext, step: MigrationInfo, heads: set[str]
+) -> list[tuple[str, Script]]:
+    """What others had applied, such as plain Alembic, when the history begins."""
+    connection = cast(sa.Connection, ctx.connection)
+    if ctx.as_sql or connection.execute(sa.select(HISTORY.c.id).limit(1)).first():
+        return []
+    return [("stamp", script) for script in reversed(_before(step, heads))]
+
+
+def _before(step: MigrationInfo, heads: set[str]) -> list[Script]:
+    others = heads.difference(step.destination_revision_ids)
+    return _lineage(step.revision_map, others.union(step.source_revision_ids))
 
 
 def _lineage(revisions: RevisionMap, heads: set[str]) -> list[Script]:
