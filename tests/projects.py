@@ -179,7 +179,11 @@ def _isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Neither the user's git configuration nor their Copier settings may change a result."""
     home = tmp_path_factory.mktemp("home")
     gitconfig, settings = home / "gitconfig", home / "copier.yml"
-    gitconfig.write_text("[user]\n name = Test\n email = test@example.com\n")
+    gitconfig.write_text(
+        "[user]\n name = Test\n email = test@example.com\n"
+        # Since 2.47 in the background, while Copier deletes the folder.
+        "[maintenance]\n auto = false\n"
+    )
     settings.write_text("{}\n")
     variables = {
         "GIT_CONFIG_GLOBAL": str(gitconfig),

@@ -320,3 +320,16 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def newest(project: Project) -> Path:
     return max((project.package / "migrations" / "versions").glob("*.py"))
+
+
+def test_git_does_not_tidy_up_meanwhile(owner: Owner, tmp_path: Path) -> None:
+    """In the background, in the folders that Copier deletes."""
+    tool = tmp_path / "copier"
+    tool.write_text(
+        '#!/bin/sh\ngit config maintenance.auto > "$0.seen"; git config user.name >> "$0.seen"\n'
+    )
+    tool.chmod(0o755)
+    own = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "user.name", "GIT_CONFIG_VALUE_0": "Ann"}
+    done = owner.update(COPIER=str(tool), GIT_CONFIG_GLOBAL=os.devnull, **own)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "copier.seen").read_text() == "false\nAnn\n"

@@ -109,7 +109,7 @@ SELECT 'type', y.typname, '', CASE y.typtype
     WHEN 'd' THEN concat_ws(' ', format_type(y.typbasetype, y.typtypmod),
         CASE WHEN y.typnotnull THEN 'NOT NULL' END, 'DEFAULT ' || y.typdefault,
         (SELECT string_agg(pg_get_constraintdef(k.oid), ' ' ORDER BY k.conname)
-            FROM pg_constraint k WHERE k.contypid = y.oid))
+            FROM pg_constraint k WHERE k.contypid = y.oid AND k.contype = 'c'))
     WHEN 'c' THEN (SELECT '(' || string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod),
         ', ' ORDER BY a.attnum) || ')' FROM pg_attribute a WHERE a.attrelid = y.typrelid)
     WHEN 'r' THEN (SELECT 'RANGE ' || format_type(g.rngsubtype, NULL)

@@ -79,6 +79,7 @@ def refuse_what_cannot_be_undone() -> None:
 def update(arguments: list[str]) -> bool:
     """Whether there was anything new."""
     before, version = read_changes(), answer("_commit")
+    do_not_tidy_up()
     run(*shlex.split(COPIER), "update", "--defaults", *arguments)
     refuse_conflicts()
     if answer("_commit") == version and not git("status", "--porcelain"):
@@ -94,6 +95,14 @@ def update(arguments: list[str]) -> bool:
     print(f"\nUpdated from {version} to {answer('_commit')}. What that changes:\n")
     print("".join(section for section in sections(read_changes()) if section not in before))
     return True
+
+
+def do_not_tidy_up() -> None:
+    """Git 2.47 and newer do so in the background, in folders that Copier deletes meanwhile."""
+    number = int(os.environ.get("GIT_CONFIG_COUNT", "0"))
+    os.environ[f"GIT_CONFIG_KEY_{number}"] = "maintenance.auto"
+    os.environ[f"GIT_CONFIG_VALUE_{number}"] = "false"
+    os.environ["GIT_CONFIG_COUNT"] = str(number + 1)
 
 
 def refuse_conflicts() -> None:

@@ -1,5 +1,6 @@
 """docs/a-year-of-changes.md, word by word: its models, its commands, its migrations."""
 
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -61,7 +62,8 @@ class Year:
 
     def run(self, words: list[str]) -> Ended:
         if words[0] == "git":
-            done = self.lab.project.run(*words, check=False)
+            settings = {"GIT_CONFIG_GLOBAL": os.environ["GIT_CONFIG_GLOBAL"]}
+            done = self.lab.project.run(*words, check=False, **settings)
             return Ended(done.returncode, done.stdout + done.stderr, 0)
         variables = dict(word.split("=") for word in words[: words.index("my-service")])
         assert words[len(variables) + 1] == "db"
