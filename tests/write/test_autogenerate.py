@@ -163,14 +163,18 @@ def test_a_text_becomes_an_enum_and_back(lab: Lab, write: Write) -> None:
 
 
 @on_sqlite
-def test_a_column_without_a_type(lab: Lab, write: Write) -> None:
+def test_a_column_without_a_type_or_a_name_of_its_check(lab: Lab, write: Write) -> None:
     with lab.fresh() as target:
-        write(columns(mood="sa.types.NullType"))
-        for command in ["check"], ["revision", "--autogenerate", "-m", "add moods"]:
-            ended = target.db(*command)
-            assert ended.code == (2 if command == ["check"] else 1)
-            assert "(in table 'users', column 'mood')" in ended.output
-            assert ended.output.count("\n") == 1
+        for kind, place in (
+            ("sa.types.NullType", "(in table 'users', column 'mood')"),
+            ("sa.Boolean(create_constraint=True)", "the type of users.mood brings along"),
+        ):
+            write(columns(mood=kind))
+            for command in ["check"], ["revision", "--autogenerate", "-m", "add moods"]:
+                ended = target.db(*command)
+                assert ended.code == (2 if command == ["check"] else 1)
+                assert place in ended.output
+                assert ended.output.count("\n") == 1
 
 
 @on_sqlite

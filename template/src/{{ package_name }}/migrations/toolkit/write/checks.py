@@ -1,6 +1,6 @@
 """CHECKs that come with the type of a column: of an Enum or a Boolean with `create_constraint`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import copy
 from typing import Any
 
@@ -10,14 +10,36 @@ from alembic.operations.ops import (
     MigrateOperation,
     ModifyTableOps,
 )
+from alembic.util import CommandError
 from alembic.util.sqla_compat import _is_type_bound
-from sqlalchemy import CheckConstraint, types
+from sqlalchemy import CheckConstraint, Dialect, MetaData, Table, types
+from sqlalchemy.exc import InvalidRequestError
 
 from ..schema.snapshot import Thing, qualified
 from .completion import Completion
 from .parts import changes, changes_of_columns, take_out
 
 Operations = list[MigrateOperation]
+
+
+def refuse_nameless(tables: Iterable[MetaData], dialect: Dialect) -> None:
+    """SQLAlchemy does not say where it is that the naming convention lacks a name."""
+    for table in (table for each in tables for table in each.tables.values()):
+        for check in table.constraints:
+            if isinstance(check, CheckConstraint) and _is_type_bound(check):
+                _refuse_nameless(check, table, dialect)
+
+
+def _refuse_nameless(check: CheckConstraint, table: Table, dialect: Dialect) -> None:
+    try:
+        dialect.identifier_preparer.format_constraint(check)
+    except InvalidRequestError:
+        names = ", ".join(check.columns.keys())
+        raise CommandError(
+            f"The CHECK that the type of {table.fullname}.{names} brings along has no name, and the"
+            " naming convention needs one: give it to the type in the model, such as"
+            f' Boolean(create_constraint=True, name="{names}").'
+        ) from None
 
 
 def leave_out_of_changes(operations: Operations) -> None:
