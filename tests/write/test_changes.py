@@ -68,6 +68,9 @@ SETTINGS = """
 sa.Column('settings', sa.JSON, nullable=False, server_default='{"theme": "dark"}'),
 sa.Column('tags', sa.JSON, nullable=False, server_default=sa.text("'[]'"))
 """
+# On PostgreSQL, what is its key is not UNIQUE once more, and a BOOLEAN needs no CHECK.
+KEYED_TWICE = "sa.Column('name', sa.String(9), primary_key=True, unique=True)"
+YES = "sa.Column('is_old', sa.Boolean(name='is_old', create_constraint=True))"
 CHANGES = [
     Change(
         "add unique nicknames",
@@ -317,6 +320,8 @@ CHANGES = [
         {"prices": PRICE.format(False)},
         since=18,
     ),
+    Change("say twice what is unique", TEAMS, {**TEAMS, "tags": KEYED_TWICE}),
+    Change("limit what needs no limit", {"users": KEY}, {"users": f"{KEY}, {YES}"}),
 ]
 
 

@@ -12,17 +12,21 @@ from typing import Any, cast
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import (
     AlterColumnOp,
+    CreateCheckConstraintOp,
     CreateIndexOp,
+    CreateUniqueConstraintOp,
     DropIndexOp,
     MigrateOperation,
 )
 from alembic.runtime.environment import NameFilterParentNames, NameFilterType
 from alembic.util import CommandError
+from alembic.util.sqla_compat import _get_constraint_final_name
 from sqlalchemy import (
     URL,
     Column,
     Connection,
     Constraint,
+    Dialect,
     Identity,
     Index,
     MetaData,
@@ -89,8 +93,12 @@ def made_from_models(scratch: URL, tables: Sequence[MetaData], migrated: Connect
             return facts(connection)
 
 
-def is_false(change: MigrateOperation, found: Facts, wanted: Facts) -> bool:
-    """Where the server says the same on both sides, Alembic was misled by a spelling."""
+def is_false(change: MigrateOperation, found: Facts, wanted: Facts, dialect: Dialect) -> bool:
+    """Where the server says the same on both sides, Alembic was misled by a spelling.
+
+    And where it makes no such constraint of the models, by what it does not need: a CHECK of a native
+    BOOLEAN, or UNIQUE for what is the primary key.
+    """
     match change:
         case AlterColumnOp(modify_server_default=Identity()):
             return False
@@ -99,6 +107,11 @@ def is_false(change: MigrateOperation, found: Facts, wanted: Facts) -> bool:
         case CreateIndexOp() | DropIndexOp():
             table = qualified(str(change.table_name), change.schema)
             thing = Thing(table, "index", str(change.index_name))
+        case CreateUniqueConstraintOp() | CreateCheckConstraintOp():
+            name = _get_constraint_final_name(change.to_constraint(), dialect)
+            table = qualified(str(change.table_name), change.schema)
+            made = {thing.name for thing in wanted if thing.table == table}
+            return bool(name and made) and name not in made
         case _:
             return False
     return thing in found and found[thing] == wanted.get(thing)

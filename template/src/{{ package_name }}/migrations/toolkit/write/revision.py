@@ -139,8 +139,8 @@ class Comparison(ABC):
 
     def take(self, script: MigrationScript, found: Facts) -> UpgradeOps:
         """What Alembic has found, but for what is none."""
-        operations = script.upgrade_ops_list[-1]
-        take_out(operations.ops, lambda change: is_false(change, found, self.wanted))
+        operations, dialect = script.upgrade_ops_list[-1], self.context.dialect
+        take_out(operations.ops, lambda change: is_false(change, found, self.wanted, dialect))
         return operations
 
     @abstractmethod
