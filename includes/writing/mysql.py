@@ -26,7 +26,7 @@ def is_unseen(thing: Thing, _: Connection, found: Facts, wanted: Facts) -> bool:
     return is_index and all(computes.search(each[thing]) for each in (found, wanted))
 
 
-def part(_: Thing, _found: str | None, _wanted: str | None, _dialect: Dialect) -> Part | None:
+def part(_: Thing, _found: str | None, _wanted: str | None, _by: Connection) -> Part | None:
     """For a thing that no other database has: there is none."""
     return None
 

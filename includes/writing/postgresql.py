@@ -17,7 +17,7 @@ from sqlalchemy import Column, Connection, Dialect, Enum, Identity, MetaData, St
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from ..schema.snapshot import Facts, Thing, qualified
-from . import circles, exclusions, names, native_enums, other_schemas
+from . import circles, counters, exclusions, names, native_enums, other_schemas
 from .casts import can_cast
 from .completion import Completion
 from .parts import Part, changes, changes_of_columns, put_references_first, quoted
@@ -39,9 +39,12 @@ def is_unseen(thing: Thing, _: Connection, _found: Facts, _wanted: Facts) -> boo
     return thing.kind == "exclusion"
 
 
-def part(thing: Thing, found: str | None, wanted: str | None, dialect: Dialect) -> Part | None:
+def part(thing: Thing, found: str | None, wanted: str | None, by: Connection) -> Part | None:
     """For a thing that no other database has."""
+    dialect = by.dialect
     match thing.kind:
+        case "column":
+            return counters.change(thing, found or "", wanted or "", by)
         case "type":
             return native_enums.more_values(quoted(thing.name, dialect), found or "", wanted or "")
         case "exclusion":

@@ -25,7 +25,7 @@ def is_unseen(thing: Thing, connection: Connection, _found: Facts, _wanted: Fact
     }
 
 
-def part(_: Thing, _found: str | None, _wanted: str | None, _dialect: Dialect) -> Part | None:
+def part(_: Thing, _found: str | None, _wanted: str | None, _by: Connection) -> Part | None:
     """For a thing that no other database has: there is none."""
     return None
 

@@ -41,7 +41,7 @@ class Step:
     databases: tuple[str, ...] = ("sqlite", "postgresql", "mysql", "mariadb")
 
 
-TABLES = {"tags", "labels", "people", "persons"}
+TABLES = {"tags", "labels", "people", "persons", "orders"}
 #: Parts are columns and constraints of the table `users`; or a table of their own.
 STEPS = [
     Step(
@@ -188,6 +188,14 @@ STEPS = [
         "size",
         "sa.Column('size', sa.Integer, server_default='7')",
         "type_=sa.Integer()",
+    ),
+    Step("create orders", "orders", KEY, "create_table", databases=("postgresql",)),
+    Step(
+        "number more orders",
+        "orders",
+        KEY.replace("Integer", "BigInteger"),
+        "ALTER SEQUENCE orders_id_seq AS bigint",
+        databases=("postgresql",),
     ),
     Step(
         "create people",

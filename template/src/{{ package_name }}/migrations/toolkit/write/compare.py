@@ -6,7 +6,8 @@ of a CHECK, the values of an enum, a computed expression, the condition of an in
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from alembic.autogenerate.api import AutogenContext
@@ -55,8 +56,7 @@ FILTERED: dict[str, NameFilterType] = {
     "index": "index",
 }
 KINDS |= FILTERED.keys()
-#: A table that was renamed keeps the name of its counter.
-COUNTER = re.compile(r"nextval\('[^']+'::regclass\)")
+COUNTER = re.compile(r"nextval\('([^']+)'::regclass\)")
 #: A default keeps the type that its column had when it was given.
 DEFAULT = re.compile(
     r"DEFAULT ('(?:[^']|'')*'|-?[\d.]+)(::[\w ]+(\([\d,]+\))?(\[])?)?(?= COMMENT|$)"
@@ -119,12 +119,24 @@ def is_false(change: MigrateOperation, found: Facts, wanted: Facts, dialect: Dia
 
 def facts(connection: Connection) -> Facts:
     """A primary key goes without its name, which no model has to know."""
-    found = {}
-    for thing, text in snapshot(connection).items():
+    found, everything = {}, snapshot(connection)
+    counters = {
+        qualified(thing.name, thing.table.rpartition(".")[0]): text.split()[0]
+        for thing, text in everything.items()
+        if thing.kind == "sequence"
+    }
+    for thing, text in everything.items():
         if thing.kind in KINDS:
             nameless = thing._replace(name="") if thing.kind == "primary key" else thing
-            found[nameless] = DEFAULT.sub(_plain, COUNTER.sub("nextval()", text))
+            counted = COUNTER.sub(partial(_nameless, counters), text)
+            found[nameless] = DEFAULT.sub(_plain, counted)
     return found
+
+
+def _nameless(counters: Mapping[str, str], found: re.Match[str]) -> str:
+    """A table that was renamed keeps the name of its counter, and a column that was changed its type."""
+    name = found[1].replace('"', "")
+    return f"nextval() AS {counters[name]}" if name in counters else "nextval()"
 
 
 def _plain(default: re.Match[str]) -> str:

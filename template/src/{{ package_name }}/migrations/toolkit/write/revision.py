@@ -198,7 +198,7 @@ class Writing(Comparison):
         first, last = server.around(self._found, completion)
         unseen = self.judge.unseen(completion.found, self.wanted)
         drops = [
-            server.part(thing, completion.found[thing], None, self.context.dialect)
+            server.part(thing, completion.found[thing], None, self.connection)
             or completion.drop_index(thing)
             for thing in unseen
         ]
@@ -251,7 +251,7 @@ class Writing(Comparison):
         completion = self._completion()
         for thing in self.judge.unlike(completion.found, self.wanted):
             found, wanted = completion.found.get(thing), self.wanted[thing]
-            own = server.part(thing, found, wanted, self.context.dialect)
+            own = server.part(thing, found, wanted, self.connection)
             part = own or completion.part(thing)
             if part and not self._trial.run(part.up):
                 yield part
