@@ -90,6 +90,8 @@ def complete(part: Part, dialect: Dialect) -> None:
     circles.untie(part)
     operations = [*part.up, *part.down]
     for change in changes_of_columns(operations):
+        # Of MySQL alone: Alembic warns of it.
+        change.kw.pop("autoincrement", None)
         if not can_cast(change, dialect):
             # Refused otherwise, even of an empty table.
             change.kw["postgresql_using"] = _using(change, dialect)
@@ -119,8 +121,8 @@ def _using(change: AlterColumnOp, dialect: Dialect) -> str:
 def _alter_column_whole(ctx: AutogenContext, operation: AlterColumnOp) -> str:
     """With what Alembic 1.20.1 leaves out."""
     text: str = _alter_column(ctx, operation).removesuffix(")")
-    existing = operation.existing_server_default
-    if isinstance(existing, Identity) and isinstance(operation.modify_server_default, Identity):
+    existing, new = operation.existing_server_default, operation.modify_server_default
+    if isinstance(existing, Identity) and isinstance(new, Identity | None):
         text += f", existing_server_default={_render_server_default(existing, ctx)}"
     if using := operation.kw.get("postgresql_using"):
         text += f", postgresql_using={using!r}"

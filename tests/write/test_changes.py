@@ -70,6 +70,7 @@ sa.Column('tags', sa.JSON, nullable=False, server_default=sa.text("'[]'"))
 """
 # On PostgreSQL, what is its key is not UNIQUE once more, and a BOOLEAN needs no CHECK.
 KEYED_TWICE = "sa.Column('name', sa.String(9), primary_key=True, unique=True)"
+COUNTED = "sa.Column('id', sa.Integer, sa.Identity(), primary_key=True)"
 YES = "sa.Column('is_old', sa.Boolean(name='is_old', create_constraint=True))"
 CHANGES = [
     Change(
@@ -319,6 +320,18 @@ CHANGES = [
         {"prices": PRICE.format(True)},
         {"prices": PRICE.format(False)},
         since=18,
+    ),
+    Change(
+        "number more rows",
+        {"users": COUNTED},
+        {"users": COUNTED.replace("Integer", "BigInteger")},
+        databases=("postgresql", "mysql", "mariadb"),
+    ),
+    Change(
+        "number no more rows",
+        {"users": COUNTED},
+        {"users": "sa.Column('id', sa.BigInteger, primary_key=True, autoincrement=False)"},
+        databases=("postgresql",),
     ),
     Change("say twice what is unique", TEAMS, {**TEAMS, "tags": KEYED_TWICE}),
     Change("limit what needs no limit", {"users": KEY}, {"users": f"{KEY}, {YES}"}),
