@@ -45,6 +45,8 @@ def around(operations: UpgradeOps, completion: Completion) -> tuple[list[Part], 
     named = names.changed(operations, completion, RENAME)
     put_references_first(operations)
     implicit_defaults.leave_computed_alone(operations)
+    changed = Part(operations.ops, operations.ops)
+    implicit_defaults.keep_counting(changed, completion.wanted or completion.found)
     key_indexes.drop_with_references(operations, completion)
     made = key_indexes.drop_on_way_back(operations, completion)
     return [made, named, *_given_up(completion)], []

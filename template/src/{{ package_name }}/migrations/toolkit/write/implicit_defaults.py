@@ -23,12 +23,10 @@ def leave_null(operations: Sequence[MigrateOperation]) -> None:
             change.modify_server_default = DefaultClause(text("NULL"))
 
 
-def keep_counting(renamed: Part, found: Facts) -> None:
-    """A key that is renamed gives no numbers any more, unless that is said."""
-    for up, down in zip(
-        changes_of_columns(renamed.up), changes_of_columns(renamed.down), strict=True
-    ):
-        if "AUTO_INCREMENT" in found[Thing(up.table_name, "column", up.column_name)]:
+def keep_counting(part: Part, counting: Facts) -> None:
+    """A key that is changed gives no numbers any more, unless that is said."""
+    for up, down in zip(changes_of_columns(part.up), changes_of_columns(part.down), strict=True):
+        if "AUTO_INCREMENT" in counting.get(Thing(up.table_name, "column", up.column_name), ""):
             up.kw["autoincrement"] = down.kw["autoincrement"] = True
 
 
