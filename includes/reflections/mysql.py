@@ -130,5 +130,12 @@ def _definition(connection: Connection, table: str) -> str:
 def advice(thing: Thing, wanted: str, _: Dialect) -> str:
     """How to write by hand what is not written."""
     if thing.kind != "table" or not wanted:
+    if thing.kind == "column" and "AUTO_INCREMENT" in wanted:
+        kind = re.split(r"\W", wanted)[0].upper()
+        return (
+            "It numbers the rows, also those that are there, if it is made as the key:"
+            f' `op.add_column("{thing.table}", sa.Column("{thing.name}", sa.{kind}(),'
+            " primary_key=True), inline_primary_key=True)`. And downgrade() drops it with the column alone"
+        )
         return ""
     return f'Say `op.execute("ALTER TABLE {thing.name} {wanted}")`'

@@ -141,6 +141,13 @@ def advice(thing: Thing, wanted: str, dialect: Dialect) -> str:
     if thing.kind != "type":
         return ""
     quote = dialect.identifier_preparer.quote
+    if thing.kind == "column" and "nextval()" in wanted:
+        kind = wanted.split()[0].upper()
+        return (
+            "It numbers the rows, also those that are there, if it is made as the key:"
+            f' `op.add_column("{thing.table}", sa.Column("{thing.name}", sa.{kind}(),'
+            " primary_key=True), inline_primary_key=True)`. And downgrade() drops it with the column alone"
+        )
     name, old = quote(thing.name), quote(f"{thing.name}_old")
     return (
         f"Its columns can take a new type: ALTER TYPE {name} RENAME TO {old}; CREATE TYPE {name} AS"

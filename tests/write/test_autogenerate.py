@@ -193,6 +193,29 @@ def test_what_is_left_to_the_author(lab: Lab, write: Write) -> None:
         assert ended.code == 0, ended.output
 
 
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+def test_a_key_for_what_has_none(lab: Lab, write: Write) -> None:
+    """What it says to write numbers the rows that are there."""
+    lab.write("r0", "op.create_table('users', sa.Column('name', sa.String(50)))")
+    with lab.fresh() as target:
+        target.db("upgrade")
+        target.execute("INSERT INTO users (name) VALUES ('Ada'), ('Grace')")
+        write(columns(name="sa.String(50)"))
+        before = versions(lab)
+        ended, text = revision(target, "number the users")
+        [advice] = re.findall(r"made as the key: `(op\.add_column[^`]*)`", ended.output)
+        [path] = versions(lab) - before
+        added = re.compile(r"op\.add_column\(.*\)\n +op\.create_primary_key\(.*\)\n")
+        dropped = re.compile(r"op\.drop_constraint\(.*\)\n +(?=op\.drop_column)")
+        path.write_text(dropped.sub("", added.sub(f"{advice}\n", text, count=1)))
+        assert target.db("upgrade").code == 0
+        assert target.query("SELECT id FROM users ORDER BY id") == [(1,), (2,)]
+        ended = target.db("check")
+        assert ended.code == 0, ended.output
+        assert target.db("downgrade", "-1").code == 0
+        assert target.db("upgrade").code == 0
+
+
 @on_sqlite
 @pytest.mark.parametrize(("no_color", "red"), [("", True), ("1", False)])
 def test_a_loss_is_red_on_a_terminal(lab: Lab, write: Write, no_color: str, *, red: bool) -> None:

@@ -53,7 +53,10 @@ class Completion:
         if thing.table not in self.models:
             return None
         old, new = self.reflect(thing.table), self.models[thing.table]
+        counter = new.autoincrement_column
         match thing.kind:
+            case "column" if counter is not None and counter.name == thing.name:
+                return None  # It numbers the rows if it is made as the key.
             case "column":
                 found = self.found.get(thing, "")
                 return _column(old.columns[thing.name], new.columns[thing.name], found)
