@@ -29,6 +29,7 @@ SELECT table_name, check_clause FROM information_schema.check_constraints
 WHERE constraint_schema = DATABASE()
 """
 COUNTER = re.compile(r" AUTO_INCREMENT=(\d+)")
+SEEN = re.compile(r"ALTER TABLE [^;]+? RENAME INDEX [^;]+", re.IGNORECASE)
 COLLATION = "SELECT @@collation_database"
 
 
@@ -107,9 +108,9 @@ def types(_: Connection) -> dict[str, str]:
     return {}
 
 
-def is_seen(_: str) -> bool:
-    """Whether all that the SQL does is seen in the schema: none is taken over."""
-    return False
+def is_seen(sql: str) -> bool:
+    """Whether all that the SQL does is seen in the schema: another name of an index."""
+    return SEEN.fullmatch(sql) is not None
 
 
 def shapes(connection: Connection) -> dict[str, str]:
@@ -129,7 +130,6 @@ def _definition(connection: Connection, table: str) -> str:
 
 def advice(thing: Thing, wanted: str, _: Dialect) -> str:
     """How to write by hand what is not written."""
-    if thing.kind != "table" or not wanted:
     if thing.kind == "column" and "AUTO_INCREMENT" in wanted:
         kind = re.split(r"\W", wanted)[0].upper()
         return (
@@ -137,5 +137,6 @@ def advice(thing: Thing, wanted: str, _: Dialect) -> str:
             f' `op.add_column("{thing.table}", sa.Column("{thing.name}", sa.{kind}(),'
             " primary_key=True), inline_primary_key=True)`. And downgrade() drops it with the column alone"
         )
+    if thing.kind != "table" or not wanted:
         return ""
     return f'Say `op.execute("ALTER TABLE {thing.name} {wanted}")`'

@@ -51,6 +51,9 @@ SEEN = re.compile(
     | ALTER\ TYPE\ [^;]+?\ (ADD|RENAME)\ VALUE\ [^;]+
     | CREATE\ SCHEMA\ (IF\ NOT\ EXISTS\ )?("[^"]+"|\w+)
     | DROP\ (TYPE|SCHEMA)\ [^;]+
+    | ALTER\ SEQUENCE\ [^;]+?\ AS\ \w+
+    | ALTER\ INDEX\ [^;]+?\ RENAME\ TO\ [^;]+
+    | ALTER\ TABLE\ [^;]+?\ RENAME\ CONSTRAINT\ [^;]+
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -138,9 +141,6 @@ def shapes(connection: Connection) -> dict[str, str]:
 
 def advice(thing: Thing, wanted: str, dialect: Dialect) -> str:
     """How to write by hand what is not written."""
-    if thing.kind != "type":
-        return ""
-    quote = dialect.identifier_preparer.quote
     if thing.kind == "column" and "nextval()" in wanted:
         kind = wanted.split()[0].upper()
         return (
@@ -148,6 +148,9 @@ def advice(thing: Thing, wanted: str, dialect: Dialect) -> str:
             f' `op.add_column("{thing.table}", sa.Column("{thing.name}", sa.{kind}(),'
             " primary_key=True), inline_primary_key=True)`. And downgrade() drops it with the column alone"
         )
+    if thing.kind != "type":
+        return ""
+    quote = dialect.identifier_preparer.quote
     name, old = quote(thing.name), quote(f"{thing.name}_old")
     return (
         f"Its columns can take a new type: ALTER TYPE {name} RENAME TO {old}; CREATE TYPE {name} AS"

@@ -80,7 +80,10 @@ op.create_table(
     sa.Column("document", sa.dialects.postgresql.JSONB),
 )
 op.create_index("ix_tags", "things", ["tags"], postgresql_using="gin")
-op.create_index("ix_some", "things", ["id"], postgresql_where=sa.text("mood = 'good'"))
+op.create_index("ix_few", "things", ["id"], postgresql_where=sa.text("mood = 'good'"))
+op.execute("ALTER INDEX ix_few RENAME TO ix_some")
+op.alter_column("orders", "id", type_=sa.BigInteger)
+op.execute("ALTER SEQUENCE orders_id_seq AS bigint")
 """,
     "sqlite": """
 op.create_table("things", sa.Column("id", sa.Integer, primary_key=True), sqlite_autoincrement=True)
@@ -96,6 +99,8 @@ op.create_table(
     mysql_auto_increment="1000",
     mariadb_auto_increment="1000",
 )
+op.create_index("ix_one", "things", ["other"])
+op.execute("ALTER TABLE things RENAME INDEX ix_one TO ix_other")
 """,
 }
 SAID = {
