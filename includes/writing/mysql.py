@@ -43,13 +43,15 @@ def put_aside(renamed: Part, completion: Completion) -> Part:
 def around(operations: UpgradeOps, completion: Completion) -> tuple[list[Part], list[Part]]:
     """What comes before the operations, which are changed, and after them."""
     named = names.changed(operations, completion, RENAME)
+    key_indexes.create_before_drops(operations, completion)
     put_references_first(operations)
     implicit_defaults.leave_computed_alone(operations)
     changed = Part(operations.ops, operations.ops)
     implicit_defaults.keep_counting(changed, completion.wanted or completion.found)
     key_indexes.drop_with_references(operations, completion)
     made = key_indexes.drop_on_way_back(operations, completion)
-    return [made, named, *_given_up(completion)], []
+    first, last = key_indexes.around(completion)
+    return [made, named, *_given_up(completion), first], [last]
 
 
 def _given_up(completion: Completion) -> Iterator[Part]:

@@ -70,6 +70,8 @@ sa.Column('tags', sa.JSON, nullable=False, server_default=sa.text("'[]'"))
 """
 # On PostgreSQL, what is its key is not UNIQUE once more, and a BOOLEAN needs no CHECK.
 KEYED_TWICE = "sa.Column('name', sa.String(9), primary_key=True, unique=True)"
+IN_TEAM = f"{KEY}, {OF_TEAM.format('')}, sa.Column('age', sa.Integer)"
+BY_BOTH = "sa.Index('ix_both', 'team_id', 'age')"
 COUNTED = "sa.Column('id', sa.Integer, sa.Identity(), primary_key=True)"
 YES = "sa.Column('is_old', sa.Boolean(name='is_old', create_constraint=True))"
 CHANGES = [
@@ -320,6 +322,24 @@ CHANGES = [
         {"prices": PRICE.format(True)},
         {"prices": PRICE.format(False)},
         since=18,
+    ),
+    Change(
+        "find by team and age",
+        {"users": IN_TEAM, **TEAMS},
+        {"users": f"{IN_TEAM}, {BY_BOTH}", **TEAMS},
+        databases=("mysql", "mariadb"),
+    ),
+    Change(
+        "find by nothing but the team",
+        {"users": f"{IN_TEAM}, {BY_BOTH}", **TEAMS},
+        {"users": IN_TEAM, **TEAMS},
+        databases=("mysql", "mariadb"),
+    ),
+    Change(
+        "find by age as well",
+        {"users": f"{IN_TEAM}, sa.Index('ix_team', 'team_id')", **TEAMS},
+        {"users": f"{IN_TEAM}, {BY_BOTH}", **TEAMS},
+        databases=("mysql", "mariadb"),
     ),
     Change(
         "number more rows",

@@ -129,6 +129,12 @@ class Completion:
         [index] = (each for each in self.reflect(thing.table).indexes if each.name == thing.name)
         return reversible(UpgradeOps([DropIndexOp.from_index(index)]))
 
+    def anew(self, key: Thing) -> tuple[DropConstraintOp, MigrateOperation]:
+        """Dropped, and added as it is."""
+        found = _named(self.reflect(key.table), key.name)
+        assert found is not None  # noqa: S101
+        return DropConstraintOp.from_constraint(found), AddConstraintOp.from_constraint(found)
+
     def drop_check(self, check: Thing) -> DropConstraintOp:
         [found] = (
             each for each in self.reflect(check.table).constraints if each.name == check.name

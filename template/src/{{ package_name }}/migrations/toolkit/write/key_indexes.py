@@ -10,16 +10,18 @@ from typing import cast
 from alembic.operations.ops import (
     CreateForeignKeyOp,
     CreateIndexOp,
+    CreateUniqueConstraintOp,
     DropConstraintOp,
     DropIndexOp,
     MigrateOperation,
+    ModifyTableOps,
     UpgradeOps,
 )
 from sqlalchemy import ForeignKeyConstraint
 
-from ..schema.snapshot import Thing
+from ..schema.snapshot import Facts, Thing, named_otherwise
 from .completion import Completion
-from .parts import Part, changes
+from .parts import Part, changes, changes_of_columns
 
 
 def drop_with_references(operations: UpgradeOps, completion: Completion) -> None:
@@ -27,6 +29,29 @@ def drop_with_references(operations: UpgradeOps, completion: Completion) -> None
     operations.ops = [
         part for each in operations.ops for part in (each, *_left_behind(each, completion))
     ]
+
+
+def create_before_drops(operations: UpgradeOps, completion: Completion) -> None:
+    """Of what is there already: one can be dropped when another is in its place."""
+    for each in operations.ops:
+        if isinstance(each, ModifyTableOps):
+            altered = {change.column_name for change in changes_of_columns(each.ops)}
+            each.ops.sort(key=lambda change: not _comes_first(change, altered, completion.found))
+
+
+def _comes_first(change: MigrateOperation, altered: set[str], found: Facts) -> bool:
+    match change:
+        case CreateIndexOp():
+            name, columns = str(change.index_name), change.to_index().columns.keys()
+        case CreateUniqueConstraintOp():
+            name = str(change.constraint_name)
+            columns = change.to_constraint().columns.keys()
+        case _:
+            return False
+    table = str(change.table_name)
+    needed = {Thing(table, "column", column) for column in columns if column not in altered}
+    is_ready = len(needed) == len(columns) and needed <= found.keys()
+    return is_ready and Thing(table, "index", name) not in found
 
 
 def drop_on_way_back(operations: UpgradeOps, completion: Completion) -> Part:
@@ -41,6 +66,29 @@ def drop_on_way_back(operations: UpgradeOps, completion: Completion) -> Part:
             if index in wanted.keys() - found.keys() and found.keys() >= set(columns):
                 part.down.append(DropIndexOp(name, table))
     return part
+
+
+def around(completion: Completion) -> tuple[Part, Part]:
+    """A foreign key goes and comes back, with the server's own index, where it had that of the models.
+
+    The server drops its own when there is another, and refuses to drop the other.
+    """
+    first, last = Part(), Part()
+    found, wanted = completion.found, completion.wanted
+    renamed = {thing for pair in named_otherwise(found, wanted) for thing in pair}
+    for key in sorted(found.keys() & wanted.keys()):
+        index = key._replace(kind="index")
+        is_either = (index in found) != (index in wanted) and index not in renamed
+        if key.kind == "foreign key" and found[key] == wanted[key] and is_either:
+            dropped, added = completion.anew(key)
+            last.down.append(dropped)
+            first.down.append(added)
+            if index in wanted:
+                first.up.append(dropped)
+                last.up.append(added)
+                # It goes by itself only if nobody has made it.
+                last.down.append(DropIndexOp(key.name, key.table))
+    return first, last
 
 
 def _left_behind(change: MigrateOperation, completion: Completion) -> Iterator[DropIndexOp]:
