@@ -8,12 +8,32 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
-    JSON, BigInteger, CheckConstraint, Computed, Double, Enum, ForeignKey, Index, Integer,
-    LargeBinary, Numeric, SmallInteger, String, Text, UniqueConstraint, Uuid, false, func, text,
+    JSON, BigInteger, CheckConstraint, Computed, DateTime, Double, Enum, ForeignKey, Index, Integer,
+    LargeBinary, Numeric, SmallInteger, String, Text, TypeDecorator, UniqueConstraint, Uuid, false,
+    func, text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..database import Base
+
+
+class Described(TypeDecorator[Any]):
+    # As SQLAlchemy documents it: the dialect makes a type of its own of it.
+
+    impl = JSON
+    cache_ok = True
+
+    def __init__(self, kind: Any = JSON) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def load_dialect_impl(self, dialect: Any) -> Any:
+        return dialect.type_descriptor(self.kind())
+
+
+class Nested(TypeDecorator[Any]):
+    impl = Described
+    cache_ok = True
 
 
 class Color(enum.Enum):
@@ -66,6 +86,10 @@ class Thing(Base):
     mood: Mapped[Color] = mapped_column(Enum(Color, native_enum=False, name="mood"))
     token: Mapped[uuid.UUID] = mapped_column(Uuid)
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    described: Mapped[Any | None] = mapped_column(Described)
+    nested: Mapped[Any | None] = mapped_column(Nested)
+    key: Mapped[Any | None] = mapped_column(Described(Uuid))
+    seen: Mapped[Any | None] = mapped_column(Described(DateTime))
     raw: Mapped[bytes | None] = mapped_column(LargeBinary)
     day: Mapped[date]
     hour: Mapped[time | None]

@@ -1,8 +1,10 @@
 """What Alembic compares, and how it writes down what it found."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import sqlalchemy
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import _repr_type
 from alembic.operations.ops import (
@@ -17,6 +19,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Column, TypeDecorator
+from sqlalchemy.types import TypeEngine
 
 from . import history, server_defaults
 
@@ -39,10 +42,25 @@ def render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[
 
     A migration that imported it would change with it, or break when it is gone.
     """
-    is_own = isinstance(item, TypeDecorator) and not type(item).__module__.startswith("sqlalchemy.")
-    if kind == "type" and is_own:
-        return _repr_type(item.load_dialect_impl(context.migration_context.dialect), context)
-    return False
+    if kind != "type" or not _is_own(item):
+        return False
+    while _is_own(item):
+        item = item.load_dialect_impl(context.migration_context.dialect)
+    return _repr_type(_public(item), context)
+
+
+def _is_own(item: Any) -> bool:
+    return isinstance(item, TypeDecorator) and not type(item).__module__.startswith("sqlalchemy.")
+
+
+def _public(found: TypeEngine[Any]) -> TypeEngine[Any]:
+    """A driver has types of its own (`dialect.type_descriptor`), of ones that can be named."""
+    kinds = type(found).__mro__ if type(found).__module__.startswith("sqlalchemy.") else ()
+    for kind in kinds:
+        package = sys.modules[kind.__module__.rpartition(".")[0] or kind.__module__]
+        if kind in (getattr(each, kind.__name__, None) for each in (sqlalchemy, package)):
+            return found if kind is type(found) else found.adapt(kind)
+    return found
 
 
 def drop_tables_whole(_: MigrationContext, __: Any, directives: list[MigrationScript]) -> None:
