@@ -36,10 +36,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import CompileError, DBAPIError
 from sqlalchemy.schema import CreateSchema, SchemaItem
 
-from ....driver import reason
 from ..connection import look
 from ..schema.snapshot import Facts, Thing, named_otherwise, qualified, snapshot
-from ..throwaway import make_alike, throw_away_database
+from ..throwaway import make_alike, reason, throw_away_database
 from . import server
 
 logger = logging.getLogger(__name__)

@@ -25,7 +25,8 @@ from alembic.operations.ops import (
 from sqlalchemy import Connection, Dialect, Table
 from sqlalchemy.exc import DBAPIError
 
-from ....driver import TRANSACTIONAL_DDL, reason
+from ....driver import TRANSACTIONAL_DDL
+from .. import throwaway
 
 #: In `info` of an operation: what it drops comes back in the same migration, and is not lost.
 COMES_BACK = "comes back"
@@ -154,7 +155,7 @@ class Trial:
             with self._connection.begin_nested() if TRANSACTIONAL_DDL else nullcontext():
                 exec("\n".join(lines), dict(self._names))  # noqa: S102
         except DBAPIError as error:
-            return reason(error).rstrip(".")
+            return throwaway.reason(error).rstrip(".")
         except Exception as error:  # noqa: BLE001
             return f"{type(error).__name__}: {error}".rstrip(".")
         return None
