@@ -163,11 +163,12 @@ def test_a_text_becomes_an_enum_and_back(lab: Lab, write: Write) -> None:
 
 
 @on_sqlite
-def test_a_column_without_a_type_or_a_name_of_its_check(lab: Lab, write: Write) -> None:
+def test_models_that_are_not_right(lab: Lab, write: Write) -> None:
     with lab.fresh() as target:
         for kind, place in (
             ("sa.types.NullType", "(in table 'users', column 'mood')"),
             ("sa.Boolean(create_constraint=True)", "the type of users.mood brings along"),
+            ("sa.ForeignKey('user.id')", "'users.mood' could not find table 'user'"),
         ):
             write(columns(mood=kind))
             for command in ["check"], ["revision", "--autogenerate", "-m", "add moods"]:

@@ -33,7 +33,7 @@ from sqlalchemy import (
     MetaData,
     Table,
 )
-from sqlalchemy.exc import CompileError, DBAPIError
+from sqlalchemy.exc import CompileError, DBAPIError, NoReferenceError
 from sqlalchemy.schema import CreateSchema, SchemaItem
 
 from ..connection import look
@@ -83,7 +83,7 @@ def made_from_models(scratch: URL, tables: Sequence[MetaData], migrated: Connect
                     reason(error).rstrip("."),
                 )
                 return {}
-            except CompileError as error:
+            except (CompileError, NoReferenceError) as error:
                 raise CommandError(
                     f"The tables of the models cannot be made on this database: {error}. Correct the"
                     " model."
