@@ -62,8 +62,8 @@ class Year:
 
     def run(self, words: list[str]) -> Ended:
         if words[0] == "git":
-            settings = {"GIT_CONFIG_GLOBAL": os.environ["GIT_CONFIG_GLOBAL"]}
-            done = self.lab.project.run(*words, check=False, **settings)
+            settings = os.environ["GIT_CONFIG_GLOBAL"]
+            done = self.lab.project.run(*words, check=False, GIT_CONFIG_GLOBAL=settings)
             return Ended(done.returncode, done.stdout + done.stderr, 0)
         variables = dict(word.split("=") for word in words[: words.index("my-service")])
         assert words[len(variables) + 1] == "db"
