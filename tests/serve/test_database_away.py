@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 from sqlalchemy.engine import make_url
 
 from ..databases import execute
@@ -117,7 +117,8 @@ async def test_sqlite_without_its_folder(simple: Service, tmp_path: Path) -> Non
 @on("sqlite")
 async def test_sqlite_while_another_process_writes(service: Service) -> None:
     async with service.serve() as server:
-        with create_engine(service.url, isolation_level="AUTOCOMMIT").connect() as other:
+        engine = create_engine(service.url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with engine.connect() as other:
             other.exec_driver_sql("BEGIN IMMEDIATE")
             started = time.monotonic()
             problem(await server.client.post("/users", json=ADA), 503)
