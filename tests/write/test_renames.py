@@ -147,7 +147,7 @@ def test_the_name_is_taken(lab: Lab, write: Write) -> None:
         ended, _ = revision(target, "call them labels", "rename=tags:labels")
         assert ended.code != 0
         assert ended.output == (
-            "FAILED: The rename cannot be done: there is already another table or index with this"
-            " name: labels. Nothing was written: write a migration first that takes away what is in"
-            " its way.\n"
+            "FAILED: The rename cannot be done: `ALTER TABLE tags RENAME TO labels` failed: there is"
+            " already another table or index with this name: labels. Nothing was written: write a"
+            " migration first that takes away what is in its way.\n"
         )
