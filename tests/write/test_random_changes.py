@@ -30,6 +30,7 @@ def test_random_changes(lab: Lab, write: Write, rounds: int) -> None:
         seed, count = (
             (random.SystemRandom().randrange(10**6), MORE_STEPS) if number else (KNOWN, STEPS)
         )
+        print(f"{lab.database}, seed {seed}, {count} steps")  # Shown where it fails.
         author = Author(seed, lab.database)
         steps = list(author.steps(count))
         shutil.rmtree(lab.project.package / "migrations" / "versions", ignore_errors=True)
