@@ -60,14 +60,17 @@ class Project:
     def install(self, python: str = sys.executable) -> "Project":
         """Make `.venv` from what the project declares: hard links to one made for the same list."""
         declared = tomllib.loads(self.read("pyproject.toml"))
-        wanted = [python, declared["project"]["dependencies"], declared["dependency-groups"]]
+        builders = [*declared["build-system"]["requires"], "editables"]
+        dependencies = [declared["project"]["dependencies"], declared["dependency-groups"]]
         resolved = once(
-            self.environments / _key(wanted), lambda folder: self._resolve(folder, python)
+            self.environments / _key([python, builders, *dependencies]),
+            lambda folder: self._resolve(folder, python, builders),
         )
         environment = self.path / ".venv"
         shutil.copytree(resolved, environment, symlinks=True, copy_function=os.link)
-        target = ["--python", str(environment)]
-        run_uv("pip", "install", *target, "--no-deps", "--editable", ".", folder=self.path)
+        # What builds it is there already: it need not be asked for and installed each time.
+        options = ["--python", str(environment), "--offline", "--no-build-isolation", "--no-deps"]
+        run_uv("pip", "install", *options, "--editable", ".", folder=self.path)
         return self
 
     def run(
@@ -131,12 +134,12 @@ class Project:
             process.wait()
             output.close()
 
-    def _resolve(self, folder: Path, python: str) -> None:
+    def _resolve(self, folder: Path, python: str, builders: list[str]) -> None:
         run_uv("venv", "--relocatable", "--python", python, str(folder))
         target = ["--python", str(folder), "--compile-bytecode"]
         pins = ["--constraints", str(ROOT / "requirements.txt")]
         declared = ["--requirements", "pyproject.toml", "--group", "dev"]
-        run_uv("pip", "install", *target, *pins, *declared, folder=self.path)
+        run_uv("pip", "install", *target, *pins, *declared, *builders, folder=self.path)
 
 
 class Renderer:
