@@ -57,7 +57,7 @@ def test_digest(render: Render, tmp_path: Path) -> None:
     project = render().install()
     code = (
         f"import sys; from {project.answers['package_name']}.migrations.toolkit.history import"
-        " digest; print(*map(digest, sys.argv[1:]))"
+        " digest_of; print(*(digest_of(open(path).read()) for path in sys.argv[1:]))"
     )
     digests = dict(
         zip(changes, project.run("python", "-c", code, *files).stdout.split(), strict=True)

@@ -102,6 +102,11 @@ def test_edited_after_it_was_applied(two: Lab) -> None:
         # Nothing of it is in a database that has not come so far.
         assert target.alembic("downgrade", "-1").code == 0
         assert status(target, "behind")["edited"] == []
+        # What is run was loaded before.
+        edit = "path = Path(__file__)\npath.write_text(path.read_text().replace('50', '60'))"
+        two.write("r2", f"{ADD}\n{edit}", DROP)
+        target.upgrade()
+        status(target, "edited")
 
 
 def test_an_old_release_on_a_new_database(two: Lab) -> None:

@@ -7,10 +7,11 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Sequence
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, MigrationInfo
@@ -68,7 +69,7 @@ class Recorder:
             row: dict[str, Any] = {
                 "revision": script.revision,
                 "direction": direction,
-                "digest": digest(script.path),
+                "digest": digest(script),
             }
             if ctx.as_sql:
                 ctx.execute(insert.values(row | {"release": self._origin["release"]}))
@@ -122,7 +123,7 @@ def edited(connection: sa.Connection, script: ScriptDirectory) -> tuple[str, ...
 
 def digests(script: Script) -> set[str | None]:
     """Of the file, and of the one that it has taken the place of."""
-    return {digest(script.path), getattr(script.module, "replaces", {}).get(script.revision)}
+    return {digest(script), getattr(script.module, "replaces", {}).get(script.revision)}
 
 
 def last_of_each(connection: sa.Connection) -> dict[str, sa.Row[Any]]:
@@ -137,17 +138,22 @@ def all_rows(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
     return connection.execute(sa.select(HISTORY).order_by(HISTORY.c.id)).all()
 
 
-def digest(path: str) -> str:
-    """Of what the file does: format, comments, its place in the history, `loses` and `risks` do not count.
+_DIGESTS: WeakKeyDictionary[Script, str] = WeakKeyDictionary()
+
+
+def digest(script: Script) -> str:
+    """Of the file as it was when it was asked for first: what is run was loaded before."""
+    if script not in _DIGESTS:
+        _DIGESTS[script] = digest_of(Path(script.path).read_bytes())
+    return _DIGESTS[script]
+
+
+def digest_of(source: str | bytes) -> str:
+    """Of what it does: format, comments, its place in the history, `loses` and `risks` do not count.
 
     Neither the text nor its tokens would do, which a formatter changes, nor `ast.dump`, which is
     another one in each Python.
     """
-    return digest_of(Path(path).read_bytes())
-
-
-@lru_cache(maxsize=1)  # On MySQL and MariaDB the journal needs it as well.
-def digest_of(source: str | bytes) -> str:
     tree = ast.parse(source)
     return hashlib.sha256(repr(_shape(tree)).encode()).hexdigest()
 
@@ -163,8 +169,8 @@ def _shape(node: Any) -> Any:
         ]
     if not isinstance(node, ast.AST):
         return node
-    fields = [(name, _shape(value)) for name, value in ast.iter_fields(node)]
-    return type(node).__name__, [(name, value) for name, value in fields if value not in (None, [])]
+    fields = [(name, _shape(value)) for name, value in ast.iter_fields(node) if value is not None]
+    return type(node).__name__, [field for field in fields if field[1] != []]
 
 
 def _is_docstring(node: Any) -> bool:

@@ -189,6 +189,8 @@ class Plan:
 
     def _let_server_prepare(self, step: Step) -> None:
         migrate = step.migration_fn
+        # The file may be changed before its turn comes, and what was loaded is what is run.
+        history.digest(cast(Script, step.info.up_revision))
 
         @wraps(migrate)
         def prepared(**options: Any) -> None:

@@ -216,7 +216,7 @@ def _replaces(old: Sequence[Script]) -> str:
     digests: dict[str, str] = {}
     for each in old:
         digests |= getattr(each.module, "replaces", {})
-        digests[each.revision] = digest(each.path)
+        digests[each.revision] = digest(each)
     lines = "".join(f'    "{revision}": "{found}",\n' for revision, found in digests.items())
     return (
         "# These were squashed into this one: what databases that have run them know of the files.\n"

@@ -59,7 +59,7 @@ class Journal:
         """Around the migration's function, in the transaction that changes the version row."""
         script = cast(Script, step.up_revision)
         now = Step("upgrade" if step.is_upgrade else "downgrade", script.revision)
-        file = history.digest(script.path)
+        file = history.digest(script)
         try:
             left = self._load(now)
             self._replay = Replay(self._wire, self._schema, self._entries, now, file, left)
