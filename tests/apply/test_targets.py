@@ -2,8 +2,10 @@
 
 import pytest
 
-from .lab import Lab
+from .lab import Lab, Target
 from .test_deploy import CREATE, ON_SQLITE, failure
+from .test_scripts import run_script, write_script
+from .test_status import status
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +87,33 @@ def test_a_step_may_be_more_than_one(lab: Lab) -> None:
         )
         assert said.endswith("`my-service db downgrade l`.")
         assert target.db("downgrade", "l").code == 0
-        assert target.query("SELECT count(*) FROM alembic_version") == [(2,)]
+        assert places(target) == ["l", "r"]
+
+
+def places(target: Target) -> list[object]:
+    return [row[0] for row in target.query("SELECT version_num FROM alembic_version ORDER BY 1")]
+
+
+@ON_SQLITE
+def test_several_are_stamped(lab: Lab) -> None:
+    """From the migration that joins them, or from one of them: Alembic fails, or forgets one."""
+    line = {"a": None, "l": "a", "m": "l", "r": "a", "s": "r", "z": ("m", "s")}
+    for revision, before in line.items():
+        follow(lab, revision, before)
+    with lab.fresh() as target:
+        target.upgrade()
+        for stamped in ("l r", "l s", "m r", "m s", "z", "m s"):
+            ended = target.db("stamp", *stamped.split())
+            assert ended.code == 0, ended.output
+            assert places(target) == stamped.split()
+        assert target.db("stamp", "base").code == 0
+        target.upgrade()
+        script = write_script(target, "stamp", "z:l", "z:r")
+        assert script.code == 0, script.errors
+        run_script(target, script.output)
+        assert places(target) == ["l", "r"]
+        pending = {each["revision"] for each in status(target, "behind")["pending"]}
+        assert pending == {"m", "s", "z"}
 
 
 @ON_SQLITE

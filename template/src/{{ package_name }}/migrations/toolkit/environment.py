@@ -54,6 +54,8 @@ def run(
     url: URL = context.config.attributes.get("url") or settings.migration_url
     connection: Connection | None = context.config.attributes.get("connection")
     options = OPTIONS | {"target_metadata": target_metadata} | options
+    if _changes():
+        _asked()["fn"] = migrate.leaving_once(_asked()["fn"])
     if context.is_offline_mode():
         _write_sql(url, options)
     elif connection is not None:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, cast
@@ -25,6 +25,7 @@ from . import loss, server
 logger = logging.getLogger(__name__)
 
 Step = RevisionStep | StampStep
+Find = Callable[[tuple[str, ...], MigrationContext], Iterable[Step]]
 
 RELATIVE = re.compile(r"(.+@)?[+-]\d+")
 #: From wherever the database is, and of no branch.
@@ -37,6 +38,30 @@ class Patience:
 
     wait: float
     lock_timeout: float
+
+
+def leaving_once(find: Find) -> Find:
+    """To stamp several, Alembic leaves all places of the database for each, also where one of them is."""
+
+    @wraps(find)
+    def found(heads: tuple[str, ...], ctx: MigrationContext) -> list[Step]:
+        steps = list(find(heads, ctx))
+        if stamps := [each for each in steps if isinstance(each, StampStep) and each.to_]:
+            _leave_once(stamps, cast(ScriptDirectory, ctx.script), ctx.opts["destination_rev"])
+        return steps
+
+    return found
+
+
+def _leave_once(steps: list[StampStep], script: ScriptDirectory, places: Sequence[str]) -> None:
+    revisions = script.revision_map
+    last = revisions._filter_into_branch_heads(revisions.get_revisions(places))
+    done = {each.revision for each in last if isinstance(each, Script)}
+    for step in steps:
+        step.from_ = tuple(each for each in step.from_ if each not in done)
+        done.update(step.from_)
+        if not step.from_:
+            step.is_upgrade = step.branch_move = True
 
 
 class Plan:
