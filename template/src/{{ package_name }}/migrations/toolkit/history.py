@@ -6,7 +6,7 @@ import hashlib
 import os
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -43,6 +43,9 @@ HISTORY = sa.Table(
 )
 APPLIED = {"upgrade", "stamp"}
 
+#: So many rows SQLite takes in one SELECT.
+TERMS = 500
+
 #: In no model; some only with some databases, or only for a while.
 OWN_TABLES = {"alembic_version", HISTORY.name, "alembic_journal", "alembic_unfinished"}
 
@@ -63,7 +66,7 @@ class Recorder:
         changed = _changed(step, heads)
         if not self.steps:
             _create_history_within(ctx)
-            changed[:0] = _before_all(ctx, step, heads)
+            changed[:0] = self._stamp_what_was_before(ctx, _before(step, heads)[::-1])
         now, insert = time.monotonic(), _insert(ctx.dialect.name)
         for direction, script in changed:
             row: dict[str, Any] = {
@@ -78,6 +81,18 @@ class Recorder:
                 cast(sa.Connection, ctx.connection).execute(insert, row)
         self.steps += 1
         self.since = time.monotonic()
+
+    def _stamp_what_was_before(
+        self, ctx: MigrationContext, before: Sequence[Script]
+    ) -> list[tuple[str, Script]]:
+        """What others had applied, such as plain Alembic, when the history begins."""
+        if ctx.as_sql:
+            for insert in _insert_unless_told(before, self._origin["release"], ctx.dialect.name):
+                ctx.execute(insert)
+            return []
+        connection = cast(sa.Connection, ctx.connection)
+        has_begun = connection.execute(sa.select(HISTORY.c.id).limit(1)).first()
+        return [] if has_begun else [("stamp", script) for script in before]
 
     @cached_property
     def _origin(self) -> dict[str, str | None]:
@@ -200,16 +215,6 @@ def _changed(step: MigrationInfo, heads: set[str]) -> list[tuple[str, Script]]:
     ]
 
 
-def _before_all(
-    ctx: MigrationContext, step: MigrationInfo, heads: set[str]
-) -> list[tuple[str, Script]]:
-    """What others had applied, such as plain Alembic, when the history begins."""
-    connection = cast(sa.Connection, ctx.connection)
-    if ctx.as_sql or connection.execute(sa.select(HISTORY.c.id).limit(1)).first():
-        return []
-    return [("stamp", script) for script in reversed(_before(step, heads))]
-
-
 def _before(step: MigrationInfo, heads: set[str]) -> list[Script]:
     others = heads.difference(step.destination_revision_ids)
     return _lineage(step.revision_map, others.union(step.source_revision_ids))
@@ -237,6 +242,29 @@ def _user() -> str | None:
 
 @cache  # SQLAlchemy compiles it once.
 def _insert(dialect: str) -> sa.Insert:
-    """The time is the server's; MySQL's CURRENT_TIMESTAMP is in the time zone of whoever asks."""
-    now = sa.func.utc_timestamp() if dialect in {"mysql", "mariadb"} else sa.func.now()
-    return HISTORY.insert().inline().values(applied_at=now)
+    return HISTORY.insert().inline().values(applied_at=_now(dialect))
+
+
+def _insert_unless_told(
+    before: Sequence[Script], release: str | None, dialect: str
+) -> Iterator[sa.Insert]:
+    """For a script: unless the history tells of more than it has stamped itself."""
+    told = sa.exists().where((HISTORY.c.direction != "stamp") | HISTORY.c.host.is_not(None))
+    columns = ["revision", "digest", "direction", "release", "applied_at"]
+    for start in range(0, len(before), TERMS):
+        rows = sa.union_all(
+            *(
+                sa.select(
+                    sa.literal(script.revision).label("revision"),
+                    sa.literal(digest(script)).label("digest"),
+                )
+                for script in before[start : start + TERMS]
+            )
+        ).subquery()
+        values = sa.select(rows, sa.literal("stamp"), sa.literal(release), _now(dialect))
+        yield HISTORY.insert().from_select(columns, values.where(~told))
+
+
+def _now(dialect: str) -> sa.Function[Any]:
+    """The server's; MySQL's CURRENT_TIMESTAMP is in the time zone of whoever asks."""
+    return sa.func.utc_timestamp() if dialect in {"mysql", "mariadb"} else sa.func.now()
