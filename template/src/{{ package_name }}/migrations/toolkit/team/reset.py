@@ -67,4 +67,4 @@ def _try_out(config: Config, add_examples: Callable[[URL], None]) -> None:
             migrate(elsewhere)
             add_examples(elsewhere)
         except CommandError as error:
-            raise CommandError(f"{error} Nothing was deleted.") from None
+            raise RefusedError(f"{error} Nothing was deleted.") from None
