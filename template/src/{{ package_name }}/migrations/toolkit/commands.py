@@ -21,7 +21,7 @@ from .invocation import WAITS, refuse_misspelled, seconds
 from .listing import history
 from .refusal import RefusedError
 from .report import status
-from .scripts import read_scripts
+from .scripts import headline, read_scripts
 from .whereabouts import located
 
 # Production imports nothing of the room where migrations are written.
@@ -56,7 +56,7 @@ def merge(
     if len(joined) < 2:
         config.print_stdout("%s", "Nothing to merge: there is one last migration.")
         return
-    message = message or f"merge {' and '.join(each.doc or each.revision for each in joined)}"
+    message = message or f"merge {' and '.join(headline(each) or each.revision for each in joined)}"
     revisions = [each.revision for each in joined]
     command.merge(config, revisions, message, branch_label=branch_label, rev_id=rev_id)
 

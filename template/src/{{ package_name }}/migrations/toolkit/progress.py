@@ -24,12 +24,13 @@ class Progress:
     """The migration under way."""
 
     def __init__(self) -> None:
-        self._running: tuple[int, int, object, float] | None = None
+        self._running: tuple[int, int, str, float] | None = None
 
     @contextmanager
     def running(self, number: int, count: int, step: object) -> Iterator[None]:
-        logger.info("Running %d of %d: %s", number, count, step)
-        self._running = (number, count, step, time.monotonic())
+        line = str(step).partition("\n")[0]
+        logger.info("Running %d of %d: %s", number, count, line)
+        self._running = (number, count, line, time.monotonic())
         try:
             yield
         finally:
@@ -37,10 +38,10 @@ class Progress:
 
     def say(self) -> None:
         if self._running:
-            number, count, step, begun = self._running
+            number, count, line, begun = self._running
             seconds = time.monotonic() - begun
             if seconds >= 1:
-                logger.info("Running %d of %d for %.0f s: %s", number, count, seconds, step)
+                logger.info("Running %d of %d for %.0f s: %s", number, count, seconds, line)
 
 
 @contextmanager

@@ -89,7 +89,12 @@ def squashes(scripts: Iterable[Script]) -> dict[str, str]:
 
 
 def title(script: Script) -> str:
-    return f"{script.revision} ({script.doc})" if script.doc else script.revision
+    return f"{script.revision} ({headline(script)})" if script.doc else script.revision
+
+
+def headline(script: Script) -> str:
+    """Its first line: where no empty one follows, Alembic takes what comes after for it, too."""
+    return script.doc.partition("\n")[0]
 
 
 def _unreadable(error: Exception, script: ScriptDirectory) -> str:
