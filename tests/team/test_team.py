@@ -272,17 +272,45 @@ def test_rebase_after_that_of_git(branches: Branches) -> None:
         target.upgrade()
         branches.publish()
         branches.git("rebase", "origin/main", check=False)
-        assert "at r4, which has no file here, and stays" in succeed(target.db("rebase"))
+        said = succeed(target.db("rebase"))
+        assert "at r4, which has no file here, and stays" in said
+        assert "db upgrade" not in said
         branches.git("-c", "core.editor=true", "rebase", "--continue")
         assert line(lab) == ["r1", "r7", "r3", "r4"]
         assert "orders" not in target.tables()
         assert "Skipped:    r7 (Step r7)\n  Next:       my-service db rebase, which" in succeed(
             target.db("status")
         )
+        by_hand = "let them follow the last migration that it has (`down_revision`)"
+        assert by_hand in target.db("status", ENVIRONMENT="production").output
+        refuses(target.db("rebase", ENVIRONMENT="production"), by_hand)
+        lab.write("r8", "pass")
+        spoil(lab, "r8", "'r7'", "'r4'")
+        assert "Next:       my-service db rebase, which" in target.db("status").output
+        (versions(lab) / "r8.py").unlink()
         succeed(target.db("rebase"))
         assert "orders" in target.tables()
         assert target.query("SELECT name FROM users") == []
         assert target.revision == "r4"
+        assert "Nothing to do" in succeed(target.db("rebase"))
+        assert "Skipped" not in succeed(target.db("status"))
+
+
+@on_sqlite
+def test_rebase_where_a_migration_has_another_id(branches: Branches) -> None:
+    """As after a review: what the database has of it would be made again, or be there twice."""
+    lab = branches.lab
+    with lab.fresh() as target:
+        target.upgrade()
+        spoil(lab, "r3", "'r3'", "'r5'")
+        spoil(lab, "r3", "Step r3\n\n", "Step r3\n")  # As files are that Alembic did not write.
+        (versions(lab) / "r3.py").rename(versions(lab) / "r5.py")
+        spoil(lab, "r4", "'r3'", "'r5'")
+        refuses(
+            target.db("rebase"), "has had r3, which has no file here, and not r5 (Step r3), which"
+        )
+        assert target.revision == "r4"
+        succeed(target.db("stamp", "--purge", "r4"))
         assert "Nothing to do" in succeed(target.db("rebase"))
         assert "Skipped" not in succeed(target.db("status"))
 

@@ -11,12 +11,13 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Row
 
 from ... import DISTRIBUTION
+from ...config import load_settings
 from ...driver import to_look_at
 from . import history
 from .apply import server
 from .config import migration_url
 from .connection import look
-from .scripts import read_scripts, title, ways_to_one_head
+from .scripts import PUT_BEHIND, read_scripts, title, ways_to_one_head
 from .status import MEANINGS, State, Status, listed, moment
 from .status import status as find_status
 from .whereabouts import advice, origins, whereabouts
@@ -140,14 +141,16 @@ class Report:
         db = f"{DISTRIBUTION} db"
         if len(found.code) > 1:
             yield from ways_to_one_head()
-        if found.state == "behind":
-            yield self._upgrade(db)
-        elif found.state == "unknown":
+        if found.state == "unknown":
             yield advice(found.unknown, self.script)
         elif found.unfinished:
             yield self._complete(db, found.unfinished)
-        elif self._skipped:
+        elif self._skipped and load_settings().development:
             yield f"{db} rebase, which runs what was put before a migration that the database has"
+        elif self._skipped:
+            yield f"the database is in use, so that nothing is undone: {PUT_BEHIND}"
+        elif found.state == "behind":
+            yield self._upgrade(db)
         elif found.state == "edited":
             yield "take the edit back, and write a new migration for what it adds"
         elif found.state == "unmanaged":

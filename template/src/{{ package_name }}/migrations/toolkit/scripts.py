@@ -17,6 +17,8 @@ from .refusal import RefusedError
 NAMELESS = re.compile(r"Could not determine revision id from filename (.+?)\. Be sure")
 #: How git marks what it could not merge.
 CONFLICT = ("<<<<<<<", "=======", ">>>>>>>")
+#: What was put before a migration that is in use, where nothing is undone.
+PUT_BEHIND = "in their files, let them follow the last migration that it has (`down_revision`)"
 
 
 class History(RevisionMap):

@@ -18,7 +18,7 @@ from ..apply.loss import Notes
 from ..config import migration_url
 from ..connection import look
 from ..refusal import RefusedError
-from ..scripts import title
+from ..scripts import PUT_BEHIND, squashes, title
 from ..status import status
 from .links import lineage
 
@@ -34,6 +34,8 @@ class Undo:
     lose: set[str]
     #: Newest first.
     scripts: list[Script] = field(default_factory=list)
+    #: At a migration that has no file.
+    is_elsewhere: bool = False
     #: Where the database is before and after they are undone, if Alembic would not know.
     _beginning: list[str] | None = None
     _place: list[str] | None = None
@@ -53,6 +55,7 @@ class Undo:
 
     def _leave(self, unknown: Sequence[str]) -> None:
         """As in the middle of git's own rebase, which has not brought all files yet."""
+        self.is_elsewhere = True
         self.config.print_stdout(
             "%s",
             f"The database is at {', '.join(unknown)}, which has no file here, and stays as it is."
@@ -71,6 +74,9 @@ class Undo:
             self._beginning = [*heads, *sorted(strays - followed)]
             newest_first = lineage(self.script, *self._beginning)
         skipped = {each.revision for each in newest_first} - applied if applied else set()
+        gone = applied - known.keys() - squashes(known.values()).keys()
+        if skipped and gone:
+            self._refuse_gone(gone, [known[each] for each in sorted(skipped)], heads)
         wrong = self.moved | skipped | strays
         for each in reversed(newest_first):
             if wrong.intersection(each._all_down_revisions):
@@ -84,12 +90,23 @@ class Undo:
             last = [each.revision for each in right if each.revision not in followed]
             self._place = last or ["base"]
 
+    def _refuse_gone(
+        self, gone: set[str], skipped: Sequence[Script], heads: tuple[str, ...]
+    ) -> None:
+        """These may be the same under other ids, and cannot be undone any more."""
+        raise RefusedError(
+            f"The database has had {', '.join(sorted(gone))}, which has no file here, and not"
+            f" {_listed(skipped)}, which comes before what it is at. Nothing was done: if the only"
+            f" difference is the id, run `{DISTRIBUTION} db stamp --purge {' '.join(heads)}`; if not,"
+            f" `{DISTRIBUTION} db reset`."
+        )
+
     def _refuse_elsewhere(self) -> None:
         if not load_settings().development:
+            way = PUT_BEHIND if self._place else f"join it with `{DISTRIBUTION} db merge`"
             raise RefusedError(
                 f"{_listed(self.scripts)} were applied to this database, and ENVIRONMENT is not"
-                f" development. Nothing was done: what is in use stays where it is. Join it with"
-                f" `{DISTRIBUTION} db merge`."
+                f" development. Nothing was done: what is in use stays where it is; {way}."
             )
 
     def _refuse_loss(self, connection: Connection) -> None:

@@ -49,8 +49,10 @@ def rebase(config: Config, onto: str, *, files_only: bool, lose: Sequence[str]) 
         config.print_stdout("%s", "Added to git's index, as the conflict is settled.")
     if undo.scripts:
         command.upgrade(config, "heads")
-    elif moves:
-        config.print_stdout("%s", f"Next: {DISTRIBUTION} db upgrade")
+    elif moves and not undo.is_elsewhere:
+        config.print_stdout(
+            "%s", f"Next: {DISTRIBUTION} db {'status' if files_only else 'upgrade'}"
+        )
     elif not changed:
         unknown = f"; git knows no {onto}" if git and not git.knows(onto) else ""
         config.print_stdout("%s", f"Nothing to do: the migrations are in one line{unknown}.")
