@@ -375,6 +375,8 @@ def test_rebase_of_several_heads(branches: Branches) -> None:
         # As one that is taken for new: Python looks at the second and the size only.
         file = str(versions(lab) / f"{name}.py")
         py_compile.compile(file, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+    third = versions(lab) / "r3.py"
+    third.write_bytes(third.read_bytes().replace(b"\n", b"\r\n"))
     with lab.fresh() as target:
         nowhere = replace(target, url="sqlite:////no/such/folder/app.db")
         refuses(nowhere.db("rebase"), "SQLite cannot open ", "--files-only", code=2)
@@ -382,6 +384,9 @@ def test_rebase_of_several_heads(branches: Branches) -> None:
         assert line(lab) == ["r1", "r7", "r3", "r4", "r5"]
         assert head_file(lab) == ["r5"]
         assert branches.git("diff", "--cached", "--name-only") == ""
+        text = third.read_bytes()
+        assert b"Revises: r7\r\n" in text
+        assert text.count(b"\r\n") == text.count(b"\n")
 
 
 @on_sqlite

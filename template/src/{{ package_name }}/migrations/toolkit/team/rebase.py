@@ -127,7 +127,8 @@ def _refuse_conflicts(git: Git, script: ScriptDirectory) -> None:
 
 def _relink(script: Script, before: str | None) -> tuple[Path, str]:
     path = Path(script.path)
-    path.write_text(follow(path.read_text(encoding="utf-8"), before), encoding="utf-8")
+    # With the ends of lines that it has.
+    path.write_bytes(follow(path.read_bytes().decode(), before).encode())
     # It is as long as before, and Python looks at the second only.
     Path(cache_from_source(str(path))).unlink(missing_ok=True)
     return path, f"follows {before or 'no other'} now"
