@@ -1,7 +1,7 @@
 """What SQLAlchemy's reflection leaves out of PostgreSQL's tables."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,11 +12,15 @@ from sqlalchemy import (
     Index,
     MetaData,
     Table,
+    TextClause,
     UniqueConstraint,
     event,
+    inspect,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy.engine.interfaces import ReflectedIndex
 from sqlalchemy.types import TypeEngine
 
 from .definitions import SCHEMAS, other_schemas
@@ -82,8 +86,10 @@ def _leave_out_defaults(item: Index | UniqueConstraint, _: Table) -> None:
             del item.dialect_kwargs[name]
 
 
-def complete(_: Connection, metadata: MetaData) -> None:
+def complete(connection: Connection, metadata: MetaData) -> None:
+    look = inspect(connection)
     for table in metadata.tables.values():
+        _sort_expressions(table, look.get_indexes(table.name, table.schema))
         for constraint in table.constraints:
             if isinstance(constraint, CheckConstraint):
                 constraint.sqltext = text(as_written(str(constraint.sqltext)))
@@ -91,6 +97,7 @@ def complete(_: Connection, metadata: MetaData) -> None:
                 if "dialect_options" in constraint.dialect_kwargs:
                     del constraint.dialect_kwargs["dialect_options"]
         for index in table.indexes:
+            _leave_out_defaults(index, table)  # One on an expression was attached without them.
             if (where := index.dialect_kwargs.get("postgresql_where")) is not None:
                 index.dialect_kwargs["postgresql_where"] = text(as_written(str(where)))
         for column in table.columns:
@@ -98,6 +105,16 @@ def complete(_: Connection, metadata: MetaData) -> None:
             if isinstance(kind, ENUM):
                 # Several tables may have it.
                 kind.create_type = False
+
+
+def _sort_expressions(table: Table, found: Iterable[ReflectedIndex]) -> None:
+    """SQLAlchemy 2.1.9 sorts columns only."""
+    orders = {each["name"]: each.get("column_sorting", {}) for each in found}
+    for index in table.indexes:
+        for number, each in enumerate(index.expressions):
+            if isinstance(each, TextClause) and (order := orders[str(index.name)].get(each.text)):
+                words = " ".join(order).replace("_", " ").upper()
+                index.expressions[number] = literal_column(f"({each.text}) {words}")
 
 
 def as_written(expression: str) -> str:

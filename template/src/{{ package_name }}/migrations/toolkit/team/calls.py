@@ -4,7 +4,6 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from textwrap import shorten
 from typing import NamedTuple
 
 from alembic.operations.ops import BulkInsertOp
@@ -26,6 +25,12 @@ CALLS = {
 }
 #: It stays as it is.
 EXTENSION = re.compile(r"CREATE EXTENSION (?:IF NOT EXISTS )?([^;]+)", re.IGNORECASE)
+#: On each database, all that it does is seen in the schema.
+SEEN = re.compile(
+    r"(CREATE (UNIQUE )?|DROP )INDEX [^;]+|ALTER TABLE [^;]+? RENAME TO [^;]+", re.IGNORECASE
+)
+#: Of a call, so much is shown.
+LENGTH = 80
 
 
 class Call(NamedTuple):
@@ -36,7 +41,9 @@ class Call(NamedTuple):
     what: str
 
     def __str__(self) -> str:
-        return f"{Path(self.script.path).name}, line {self.line}: {shorten(self.what, 80)}"
+        what = _in_one_line(self.what)
+        shown = what if len(what) <= LENGTH else f"{what[: LENGTH - 6]} [...]"
+        return f"{Path(self.script.path).name}, line {self.line}: {shown}"
 
 
 def calls(script: Script) -> Iterator[Call]:
@@ -45,9 +52,10 @@ def calls(script: Script) -> Iterator[Call]:
     for part in tree.body:
         if isinstance(part, ast.FunctionDef) and part.name == "downgrade":
             continue
-        for node in ast.walk(part):
-            if isinstance(node, ast.Call) and _name(node.func) in CALLS and not _is_harmless(node):
-                yield Call(script, node.lineno, ast.unparse(node))
+        found = (node for node in ast.walk(part) if isinstance(node, ast.Call))
+        for call in sorted(found, key=lambda call: call.lineno):
+            if _name(call.func) in CALLS and not _is_harmless(call):
+                yield Call(script, call.lineno, ast.unparse(call))
 
 
 def _is_harmless(call: ast.Call) -> bool:
@@ -56,7 +64,22 @@ def _is_harmless(call: ast.Call) -> bool:
 
 
 def _stays(sql: str) -> bool:
-    return bool(reflections.is_seen(sql) or EXTENSION.fullmatch(sql))
+    return bool(_is_seen(sql) or extension(sql))
+
+
+def _is_seen(sql: str) -> bool:
+    statement = _in_one_line(sql).removesuffix(";")
+    return bool(reflections.is_seen(statement) or SEEN.fullmatch(statement))
+
+
+def extension(sql: str) -> str | None:
+    """Which one it makes."""
+    found = EXTENSION.fullmatch(_in_one_line(sql).removesuffix(";"))
+    return found and found[1]
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _name(function: ast.expr) -> str:
@@ -68,7 +91,7 @@ def _name(function: ast.expr) -> str:
 def made_calls(script: Script, recording: Recording) -> Iterator[Call]:
     """While it ran, through whatever other module."""
     for statement in recording.statements:
-        if statement.origin == "sql" and not reflections.is_seen(statement.sql):
+        if statement.origin == "sql" and not _is_seen(statement.sql):
             yield Call(script, statement.line, statement.sql)
     for line, operation, _ in recording.operations:
         if isinstance(operation, BulkInsertOp):

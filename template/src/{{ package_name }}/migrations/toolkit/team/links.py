@@ -15,7 +15,9 @@ def lineage(script: ScriptDirectory, *heads: str) -> list[Script]:
 def follow(text: str, before: str | None) -> str:
     """The same file behind another one."""
     text = _with_down_revision(text, f'"{before}"' if before else "None")
-    return re.sub(r"^Revises:[^\r\n]*", f"Revises: {before or ''}".rstrip(), text, count=1, flags=re.M)
+    return re.sub(
+        r"^Revises:[^\r\n]*", f"Revises: {before or ''}".rstrip(), text, count=1, flags=re.M
+    )
 
 
 def _with_down_revision(text: str, value: str) -> str:

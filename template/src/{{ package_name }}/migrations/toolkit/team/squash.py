@@ -28,7 +28,7 @@ from ..rows.fill import all_tables, has_rows
 from ..schema.snapshot import Facts, differences, snapshot
 from ..scripts import read_scripts, title
 from ..throwaway import database_alike, explained, reason, run_step
-from .calls import EXTENSION, Call, calls, made_calls
+from .calls import Call, calls, extension, made_calls
 from .creation import Creation, creation
 from .links import lineage
 
@@ -123,9 +123,8 @@ def _write_and_try(config: Config, folder: Path, script: ScriptDirectory, old: O
     """The new file, once a database that it makes is the same as one that the old ones make."""
     with database_alike(config) as elsewhere:
         made_by_old = _run(elsewhere, script, old)
-        matches = (EXTENSION.fullmatch(call.what) for call in made_by_old)
-        kept = dict.fromkeys(match[1] for match in matches if match)
-        left_out = [call for call in made_by_old if not EXTENSION.fullmatch(call.what)]
+        kept = dict.fromkeys(filter(None, (extension(call.what) for call in made_by_old)))
+        left_out = [call for call in made_by_old if not extension(call.what)]
         old.refuse(left_out)
         first = [f"CREATE EXTENSION IF NOT EXISTS {name}" for name in kept]
         with look(elsewhere) as other:
