@@ -81,13 +81,21 @@ op.create_table(
 )
 op.create_index("ix_tags", "things", ["tags"], postgresql_using="gin")
 op.create_index("ix_few", "things", ["id"], postgresql_where=sa.text("mood = 'good'"))
-op.execute("ALTER INDEX ix_few RENAME TO ix_some")
+op.execute("ALTER INDEX ix_few RENAME TO ix_some;")
+op.execute(
+    '''
+    CREATE UNIQUE INDEX ix_sorted
+    ON things ((id + 1) DESC NULLS LAST, (id + 2));
+    '''
+)
 op.alter_column("orders", "id", type_=sa.BigInteger)
 op.execute("ALTER SEQUENCE orders_id_seq AS bigint")
 """,
     "sqlite": """
 op.create_table("things", sa.Column("id", sa.Integer, primary_key=True), sqlite_autoincrement=True)
-op.create_index("ix_some", "things", ["id"], sqlite_where=sa.text("id > 5"))
+op.create_index("ix_any", "things", ["id"], sqlite_where=sa.text("id > 5"))
+op.execute("DROP INDEX ix_any")
+op.execute("CREATE INDEX ix_some ON things (id) WHERE id > 5;")
 """,
     "mysql": """
 op.create_table(
@@ -183,6 +191,14 @@ def test_nobody_notices(four: Lab) -> None:
         # What the server does not tell of itself.
         for said in SAID.get(four.database, ()):
             assert said in versions(four)["r5"]
+        four.write("r6", "pass")
+        follower = four.project.package / "migrations" / "versions" / "r6.py"
+        before.upgrade()
+        behind.execute("UPDATE alembic_version SET version_num = 'r6'")  # Written behind r2.
+        behind.execute("UPDATE alembic_history SET revision = 'r6' WHERE revision = 'r2'")
+        refuses(behind.db("rebase"), "has a part only of what was squashed into r5 (", "db reset`")
+        follower.unlink()
+        before.execute("UPDATE alembic_version SET version_num = 'r5'")
         forget(before)
         assert "those of migration r5" in succeed(before.db("baseline"))
 
@@ -197,6 +213,7 @@ REFUSED = {
     "bulk": 'op.bulk_insert(sa.table("users", sa.column("id")), [{"id": 1}])',
     "sql": 'op.execute("UPDATE users SET id = id + 1")',
     "bind": "op.get_bind()",
+    "long": 'op.execute("UPDATE/*%s*/users/**/SET/**/id=1")' % ("-" * 60),
 }
 
 

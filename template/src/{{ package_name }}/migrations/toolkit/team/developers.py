@@ -74,9 +74,9 @@ class Undo:
             self._beginning = [*heads, *sorted(strays - followed)]
             newest_first = lineage(self.script, *self._beginning)
         skipped = {each.revision for each in newest_first} - applied if applied else set()
-        gone = applied - known.keys() - squashes(known.values()).keys()
-        if skipped and gone:
-            self._refuse_gone(gone, [known[each] for each in sorted(skipped)], heads)
+        if skipped:
+            gone = applied - known.keys() - squashes(known.values()).keys()
+            self._refuse_twice([known[each] for each in sorted(skipped)], applied, gone, heads)
         wrong = self.moved | skipped | strays
         for each in reversed(newest_first):
             if wrong.intersection(each._all_down_revisions):
@@ -90,16 +90,25 @@ class Undo:
             last = [each.revision for each in right if each.revision not in followed]
             self._place = last or ["base"]
 
-    def _refuse_gone(
-        self, gone: set[str], skipped: Sequence[Script], heads: tuple[str, ...]
+    def _refuse_twice(
+        self, skipped: Sequence[Script], applied: set[str], gone: set[str], heads: tuple[str, ...]
     ) -> None:
-        """These may be the same under other ids, and cannot be undone any more."""
-        raise RefusedError(
-            f"The database has had {', '.join(sorted(gone))}, which has no file here, and not"
-            f" {_listed(skipped)}, which comes before what it is at. Nothing was done: if the only"
-            f" difference is the id, run `{DISTRIBUTION} db stamp --purge {' '.join(heads)}`; if not,"
-            f" `{DISTRIBUTION} db reset`."
-        )
+        """What the database has of them would be made again: in a part, or under another id."""
+        reset = f"`{DISTRIBUTION} db reset`"
+        for each in skipped:
+            if applied.intersection(getattr(each.module, "replaces", ())):
+                raise RefusedError(
+                    f"The database has a part only of what was squashed into {title(each)}. Nothing was"
+                    " done: bring it there with the files from before that, and come back then; or"
+                    f" {reset}."
+                )
+        if gone:
+            raise RefusedError(
+                f"The database has had {', '.join(sorted(gone))}, which has no file here, and not"
+                f" {_listed(skipped)}, which comes before what it is at. Nothing was done: if the"
+                f" only difference is the id, run `{DISTRIBUTION} db stamp --purge {' '.join(heads)}`;"
+                f" if not, {reset}."
+            )
 
     def _refuse_elsewhere(self) -> None:
         if not load_settings().development:
