@@ -50,6 +50,7 @@ def test_tables_of_somebody_else(lab: Lab) -> None:
         ended = target.db("baseline")
         assert ended.code == 1
         assert "table theirs should not be there" in ended.output
+        assert "if the models are like the tables (`my-service db revision" in ended.output
         assert target.tables() == {"theirs"}
         ended = target.alembic("-x", "other-tables=ignore", "upgrade", "head")
         assert ended.code == 0, ended.output

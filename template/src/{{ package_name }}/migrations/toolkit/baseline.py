@@ -108,7 +108,8 @@ def _advice(nearest: Place) -> str:
     heads = " ".join(nearest.heads)
     return (
         "The database differs from every migration, and nothing was recorded. Change the tables as"
-        " listed above, or the migrations, and run this again. If there are tables of somebody"
+        " listed above, or write the migration that is missing, if the models are like the tables"
+        f" (`{DISTRIBUTION} db revision --autogenerate`), and run this again. If there are tables of somebody"
         f" else's: `{DISTRIBUTION} db -x other-tables=ignore baseline`. If no difference matters:"
         f" `{DISTRIBUTION} db stamp {heads}`."
     )
