@@ -67,7 +67,7 @@ def test_what_is_pending(three: Lab, database: str) -> None:
         assert third["findings"][0]["code"] == "change-type"
     assert "people" in [table for each in third["statements"] for table in each["rewrites"]]
     assert plan["breaks"] == []
-    assert "r3 (" in shown.output
+    assert "r3, src/" in shown.output
     assert "-- writes all rows of people anew" in shown.output
     assert "VALUES (1, '100%');" in shown.output
     assert "would work on the new schema" in shown.output

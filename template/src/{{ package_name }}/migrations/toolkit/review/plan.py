@@ -12,7 +12,7 @@ from .... import DISTRIBUTION
 from ....driver import reason
 from ..config import migration_url
 from ..connection import look
-from ..scripts import read_scripts
+from ..scripts import read_scripts, title
 from ..status import status
 from .lint import shown
 from .recording import Statement
@@ -83,7 +83,7 @@ def _lines(reviewed: Reviews) -> Iterator[str]:
 
 
 def _of_migration(each: Review) -> Iterator[str]:
-    yield f"{each.script.revision} ({each.script.doc}), {each.file}"
+    yield f"{title(each.script)}, {each.file}"
     for statement in each.statements:
         if statement.is_shown:
             yield from (f"    {line}" for line in _statement(statement))

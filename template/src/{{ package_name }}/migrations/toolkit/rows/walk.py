@@ -9,6 +9,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
+from ..scripts import title
 from ..throwaway import Way, run_step
 from .fill import Filler, Given, all_tables
 from .losses import Contents, losses, read
@@ -32,7 +33,7 @@ class Walk:
     def findings(self) -> Iterator[str]:
         """A sentence for each thing that is wrong."""
         for script in reversed(list(self._scripts.walk_revisions())):
-            name = f"Migration {script.revision} ({script.doc})"
+            name = f"Migration {title(script)}"
             try:
                 lost = self._go_there_and_back(script)
             except FailedError as error:
