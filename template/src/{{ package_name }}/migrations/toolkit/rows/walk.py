@@ -52,7 +52,7 @@ class Walk:
         lost: dict[str, str] = {}
         # Down from a merge there are two ways, and it changes nothing.
         ways: list[Way] = ["upgrade"]
-        if not script.is_merge_point:
+        if not script.is_merge_point and hasattr(script.module, "downgrade"):
             ways += ["downgrade", "upgrade"]
         for way in ways:
             try:
