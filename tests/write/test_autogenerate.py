@@ -178,6 +178,23 @@ def test_models_that_are_not_right(lab: Lab, write: Write) -> None:
                 assert ended.output.count("\n") == 1
 
 
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_what_the_server_has_named(lab: Lab, write: Write) -> None:
+    """Foreign keys without a name are numbered, and have an index that is called as the column."""
+    keys = [
+        f"{name} INTEGER, FOREIGN KEY ({name}) REFERENCES users (id)" for name in ("a", "b", "c")
+    ]
+    lab.write(
+        "r0",
+        f"op.execute('CREATE TABLE users (id INTEGER PRIMARY KEY AUTO_INCREMENT, {', '.join(keys)})')",
+    )
+    names = {"a": "name='users_ibfk_2'", "b": "name='users_ibfk_1'", "c": ""}
+    write(columns(**{key: f"sa.ForeignKey('users.id', {name})" for key, name in names.items()}))
+    with lab.fresh() as target:
+        ended = target.db("check")
+        assert ended.code == 0, ended.output
+
+
 @on_sqlite
 def test_what_is_left_to_the_author(lab: Lab, write: Write) -> None:
     """What it says to write makes the tables alike."""

@@ -90,14 +90,19 @@ def differences(found: Facts, wanted: Facts) -> Iterator[str]:
 def named_otherwise(found: Facts, wanted: Facts) -> Iterator[tuple[Thing, Thing]]:
     """Constraints and indexes that differ in nothing but their names; columns have a meaning."""
     missing = {
-        (thing.table, thing.kind, text.replace(thing.name, "")): thing
+        (thing.table, thing.kind, _nameless(thing, text)): thing
         for thing, text in wanted.items()
         if thing not in found and thing.table and thing.kind != "column"
     }
     for thing, text in found.items():
-        same = (thing.table, thing.kind, text.replace(thing.name, ""))
+        same = (thing.table, thing.kind, _nameless(thing, text))
         if thing not in wanted and same in missing:
             yield thing, missing.pop(same)
+
+
+def _nameless(thing: Thing, text: str) -> str:
+    """Its name is in a whole statement only; elsewhere it may be a column's."""
+    return text.replace(thing.name, "", 1) if text.startswith("CREATE ") else text
 
 
 def _tables(things: Iterable[Thing]) -> set[str]:

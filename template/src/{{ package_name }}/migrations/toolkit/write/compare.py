@@ -146,11 +146,17 @@ def _plain(default: re.Match[str]) -> str:
 def with_kept_names(wanted: Facts, found: Facts) -> Facts:
     """A foreign key keeps its name, and an index its, when what they are of gets another one.
 
-    No model has to know it.
+    No model has to know it, nor how a server has numbered those without a name.
     """
-    keys = {(thing.table, thing.name) for thing in wanted if thing.kind == "foreign key"}
-    pairs = named_otherwise(found, wanted)
-    kept = {new: old for old, new in pairs if (new.table, new.name) in keys}
+    keys = [thing for thing in wanted if thing.kind == "foreign key"]
+    names = {(key.table, key.name) for key in keys}
+    kept = {
+        new: old for old, new in named_otherwise(found, wanted) if (new.table, new.name) in names
+    }
+    same = {(key.table, text): key for key, text in found.items() if key.kind == "foreign key"}
+    for key in keys:
+        if found.get(key) != wanted[key]:
+            kept[key] = same.get((key.table, wanted[key]), key)
     return {kept.get(thing, thing): text for thing, text in wanted.items()}
 
 
