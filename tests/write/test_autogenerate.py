@@ -193,6 +193,13 @@ def test_what_the_server_has_named(lab: Lab, write: Write) -> None:
     with lab.fresh() as target:
         ended = target.db("check")
         assert ended.code == 0, ended.output
+        # The server refuses the other table, so that this is found by Alembic.
+        write(columns(a="sa.String") | {"tags": "sa.Column('a', sa.Integer), sa.Index('ix_none')"})
+        ended = target.db("check")
+        assert ended.output.endswith(
+            "VARCHAR requires a length on dialect mariadb. Correct the model.\n"
+        )
+        assert "Traceback" not in ended.output
 
 
 @on_sqlite

@@ -6,7 +6,8 @@ of a CHECK, the values of an enum, a computed expression, the condition of an in
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, cast
 
@@ -67,7 +68,7 @@ def made_from_models(scratch: URL, tables: Sequence[MetaData], migrated: Connect
     with throw_away_database(scratch) as url:
         make_alike(url, migrated)
         migrated.rollback()
-        with look(url) as connection:
+        with look(url) as connection, models_explained():
             connection.execution_options(read_only=False)
             named = server.schemas_of_models(tables)
             try:
@@ -83,13 +84,18 @@ def made_from_models(scratch: URL, tables: Sequence[MetaData], migrated: Connect
                     reason(error).rstrip("."),
                 )
                 return {}
-            except (CompileError, NoReferenceError) as error:
-                raise CommandError(
-                    f"The tables of the models cannot be made on this database: {error}. Correct the"
-                    " model."
-                ) from None
             connection.commit()
             return facts(connection)
+
+
+@contextmanager
+def models_explained() -> Iterator[None]:
+    try:
+        yield
+    except (CompileError, NoReferenceError) as error:
+        raise CommandError(
+            f"The tables of the models cannot be made on this database: {error}. Correct the model."
+        ) from None
 
 
 def is_false(change: MigrateOperation, found: Facts, wanted: Facts, dialect: Dialect) -> bool:

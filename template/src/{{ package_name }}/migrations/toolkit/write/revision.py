@@ -32,7 +32,7 @@ from ..schema.omissions import without_warnings
 from ..schema.snapshot import Facts, Thing, differences
 from ..throwaway import explained, throw_away_database
 from . import checks, message, render, risks, server
-from .compare import Judge, facts, is_false, made_from_models, with_kept_names
+from .compare import Judge, facts, is_false, made_from_models, models_explained, with_kept_names
 from .completion import Completion
 from .parts import Part, Trial, changes, put_in_order, put_together, reversible, take_out
 from .renames import Renames
@@ -94,7 +94,7 @@ def run(scratch: URL, options: Options, asked: Options) -> None:
             "include_name": _in_schemas(chosen, options["include_name"]),
         }
         context.configure(connection=connection, fn=generate, **options)
-        with context.begin_transaction():
+        with models_explained(), context.begin_transaction():
             context.run_migrations()
 
 
