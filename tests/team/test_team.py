@@ -415,6 +415,8 @@ def test_a_database_that_was_migrated_on_another_branch(branches: Branches) -> N
         for command in (["current"], ["show", "r4"], ["squash", "r4"]):
             refused = target.db(*command)
             assert "identified by 'r4': its file is r4.py on mine.\n" in refused.output, refused
+        refused = target.db("history", "-r-1:current")
+        assert refused.output.endswith(": its file is r4.py on mine.\n"), refused
         with branches.lab.fresh() as other:
             assert "'r4': its file is r4.py on mine. Nothing" in other.db("upgrade", "r4").output
         ended = target.db("upgrade", ENVIRONMENT="production")

@@ -108,7 +108,7 @@ def _walk(script: ScriptDirectory, rev_range: str | None, known: Known) -> list[
     try:
         return list(revisions)
     except RevisionError as error:
-        raise CommandError(f"-r {rev_range}: {error}.") from None
+        raise CommandError(f"-r {rev_range}: {error}.") from error
 
 
 def _title(script: Script, *, verbose: bool, is_marked: bool) -> str:
