@@ -265,6 +265,37 @@ HISTORIES = {
         ),
         migration("pass"),
     ],
+    # In what order SQLAlchemy has these foreign keys is left to chance, so there are several.
+    "references that share a column": [
+        migration(
+            """
+            op.create_table("owners", sa.Column("id", sa.Integer, primary_key=True))
+            op.create_table(
+                "licences",
+                sa.Column("owner", sa.Integer, sa.ForeignKey("owners.id"), primary_key=True),
+            )
+            op.create_table(
+                "dogs",
+                sa.Column("id", sa.Integer, primary_key=True),
+                sa.Column("owner", sa.Integer, sa.ForeignKey("owners.id"), nullable=False),
+                sa.UniqueConstraint("id", "owner"),
+            )
+            for number in range(6):
+                op.create_table(
+                    f"walks_{number}",
+                    sa.Column("dog", sa.Integer, primary_key=True, autoincrement=False),
+                    sa.Column("owner", sa.Integer, sa.ForeignKey("licences.owner"), nullable=False),
+                    sa.ForeignKeyConstraint(["dog", "owner"], ["dogs.id", "dogs.owner"]),
+                )
+            """,
+            """
+            for number in range(6):
+                op.drop_table(f"walks_{number}")
+            for name in ("dogs", "licences", "owners"):
+                op.drop_table(name)
+            """,
+        )
+    ],
     "not given": [
         migration(
             'op.create_table("heights", sa.Column("metres", sa.Integer, nullable=False),'

@@ -83,9 +83,12 @@ class Filler:
             if not _is_given_by_server(column):
                 own = number if column.name in distinct else alike
                 row[column.name] = self._value(table, column, own)
-        for constraint in table.foreign_key_constraints:
+        settled: Row = {}
+        # Of several on one column, those of more columns take what goes with the others.
+        for constraint in sorted(table.foreign_key_constraints, key=lambda each: len(each.columns)):
             own = number if distinct.intersection(constraint.column_keys) else alike
-            found = self._reference(constraint, row, own)
+            found = self._reference(constraint, row, own, settled)
+            settled |= found
             row |= {
                 name: each
                 for name, each in found.items()
@@ -101,12 +104,16 @@ class Filler:
         except NoValueError:
             return ...  # The server may have a default, and says so if not.
 
-    def _reference(self, constraint: sa.ForeignKeyConstraint, row: Row, number: int) -> Row:
+    def _reference(
+        self, constraint: sa.ForeignKeyConstraint, row: Row, number: int, settled: Row
+    ) -> Row:
         columns = [element.column for element in constraint.elements]
         query = sa.select(*columns).order_by(*columns)
-        if found := self._connection.execute(query).all():
-            chosen = found[number % len(found)]
-            return dict(zip(constraint.column_keys, chosen, strict=True))
+        rows = self._connection.execute(query)
+        found = [dict(zip(constraint.column_keys, each, strict=True)) for each in rows]
+        fitting = [each for each in found if each.items() <= (each | settled).items()]
+        if found := fitting or found:
+            return found[number % len(found)]
         may_be_null = [column.name for column in constraint.columns if column.nullable]
         if may_be_null or constraint.referred_table is not constraint.table:
             return dict.fromkeys(may_be_null or constraint.column_keys)
