@@ -12,7 +12,9 @@ from sqlalchemy import (
     LargeBinary, Numeric, SmallInteger, String, Text, TypeDecorator, UniqueConstraint, Uuid, false,
     func, text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import UserDefinedType
 
 from ..database import Base
 
@@ -34,6 +36,20 @@ class Described(TypeDecorator[Any]):
 class Nested(TypeDecorator[Any]):
     impl = Described
     cache_ok = True
+
+
+class Loud(String):
+    pass
+
+
+class Code(UserDefinedType[Any]):
+    cache_ok = True
+
+    def __init__(self, length: int = 3) -> None:
+        self.length = length
+
+    def get_col_spec(self, **_: Any) -> str:
+        return f"CHAR({self.length})"
 
 
 class Color(enum.Enum):
@@ -90,6 +106,10 @@ class Thing(Base):
     nested: Mapped[Any | None] = mapped_column(Nested)
     key: Mapped[Any | None] = mapped_column(Described(Uuid))
     seen: Mapped[Any | None] = mapped_column(Described(DateTime))
+    loud: Mapped[Any | None] = mapped_column(Loud(20))
+    area: Mapped[Any | None] = mapped_column(Code(4))
+    anything: Mapped[Any | None] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))
+    short: Mapped[Any | None] = mapped_column(Nested().with_variant(Loud(5), DATABASE))
     raw: Mapped[bytes | None] = mapped_column(LargeBinary)
     day: Mapped[date]
     hour: Mapped[time | None]

@@ -137,6 +137,7 @@ def test_types_and_defaults_of_all_kinds(lab: Lab, write: Write) -> None:
     """There is no difference after one migration for all of them."""
     write({})
     text = MODELS.replace("EXPRESSIONS", str(lab.database == "postgresql"))
+    text = text.replace("DATABASE", repr(lab.database))
     (lab.project.package / "shop" / "models.py").write_text(text)
     with lab.fresh() as target:
         ended, _ = revision(target, "create everything")

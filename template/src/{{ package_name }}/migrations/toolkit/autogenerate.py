@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from copy import copy
 from typing import Any, Literal
 
 import sqlalchemy
@@ -18,7 +19,7 @@ from alembic.operations.ops import (
 from alembic.runtime.migration import MigrationContext
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
-from sqlalchemy import Column, TypeDecorator
+from sqlalchemy import Column, Dialect, TypeDecorator
 from sqlalchemy.types import TypeEngine
 
 from . import history, server_defaults
@@ -38,28 +39,49 @@ def include_name(name: str | None, kind: str, _: Any) -> bool:
 
 
 def render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
-    """Write a type of the application as what it is in the database.
+    """Write a type of the application, or of several databases, as what it is in this one.
 
-    A migration that imported it would change with it, or break when it is gone.
+    A migration that imported it would change with it, or break when it is gone. What has no other
+    name is imported.
     """
-    if kind != "type" or not _is_own(item):
+    if kind != "type":
         return False
-    while _is_own(item):
-        item = item.load_dialect_impl(context.migration_context.dialect)
-    return _repr_type(_public(item), context)
+    dialect = context.migration_context.dialect
+    written = _public(_underlying(item, dialect), dialect)
+    if written is not item:
+        return _repr_type(written, context)
+    if not _is_of_sqlalchemy(type(item)):
+        context.imports.add(f"import {type(item).__module__}")
+    return False
 
 
-def _is_own(item: Any) -> bool:
-    return isinstance(item, TypeDecorator) and not type(item).__module__.startswith("sqlalchemy.")
+def _underlying(item: Any, dialect: Dialect) -> Any:
+    found = item._variant_mapping.get(dialect.name, item)
+    while isinstance(found, TypeDecorator) and not _is_of_sqlalchemy(type(found)):
+        found = found.load_dialect_impl(dialect)
+        found = found._variant_mapping.get(dialect.name, found)
+    if found._variant_mapping:
+        found = copy(found)
+        vars(found)["_variant_mapping"] = {}
+    return found
 
 
-def _public(found: TypeEngine[Any]) -> TypeEngine[Any]:
-    """A driver has types of its own (`dialect.type_descriptor`), of ones that can be named."""
-    kinds = type(found).__mro__ if type(found).__module__.startswith("sqlalchemy.") else ()
-    for kind in kinds:
+def _is_of_sqlalchemy(kind: type) -> bool:
+    return kind.__module__.startswith("sqlalchemy.")
+
+
+def _public(found: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
+    """The application has types of its own, and a driver, too (`dialect.type_descriptor`).
+
+    Each is of one that can be named; but what it is called in the database may be its own.
+    """
+    kinds = [kind for kind in type(found).__mro__ if issubclass(kind, TypeEngine)]
+    for kind in filter(_is_of_sqlalchemy, kinds):
         package = sys.modules[kind.__module__.rpartition(".")[0] or kind.__module__]
         if kind in (getattr(each, kind.__name__, None) for each in (sqlalchemy, package)):
-            return found if kind is type(found) else found.adapt(kind)
+            named = found if kind is type(found) else found.adapt(kind)
+            is_alike = named is found or named.compile(dialect) == found.compile(dialect)
+            return named if is_alike else found
     return found
 
 
