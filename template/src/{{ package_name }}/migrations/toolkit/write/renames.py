@@ -54,12 +54,14 @@ class Renames:
         self._has_none = bool(given("no-rename"))
         self._said = [_said(text) for text in given("rename")]
 
-    def settle(self, find: Callable[[], UpgradeOps], run: Callable[[Part], Part]) -> list[Part]:
-        """Tables first, so that their columns can be compared; `find` compares again."""
+    def settle(
+        self, find: Callable[[], UpgradeOps], run: Callable[[Sequence[Part]], list[Part]]
+    ) -> list[Part]:
+        """Tables first, so that their columns can be compared: `run` compares again."""
         parts: list[Part] = []
         for look in (self._tables, self._columns):
             chosen = self._choose(list(look(find())), look == self._columns)
-            parts += [run(each.part) for each in chosen]
+            parts += run([each.part for each in chosen])
         return parts
 
     def _choose(self, candidates: Sequence[Candidate], of_columns: bool) -> list[Candidate]:

@@ -218,15 +218,21 @@ class Writing(Comparison):
         server.complete(main, self.context.dialect)
         return main
 
-    def _rename(self, part: Part) -> Part:
+    def _rename(self, parts: Sequence[Part]) -> list[Part]:
+        """All of them, before it is compared again, which takes long."""
+        whole = list(map(self._rename_one, parts))
+        if whole:
+            script = produce_migrations(self.context, self.context.opts["target_metadata"])
+            self._found = self.take(script, facts(self.connection))
+        return whole
+
+    def _rename_one(self, part: Part) -> Part:
         part = server.put_aside(part, self._completion())
         for refused in self._trial.run(part.up):
             raise CommandError(
                 f"The rename cannot be done: {refused}. Nothing was written: write a migration first"
                 " that takes away what is in its way."
             )
-        script = produce_migrations(self.context, self.context.opts["target_metadata"])
-        self._found = self.take(script, facts(self.connection))
         return part
 
     def _not_written(self) -> Iterator[str]:
