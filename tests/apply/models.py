@@ -59,7 +59,7 @@ class Color(enum.Enum):
 
 class Box(Base):
     __tablename__ = "boxes"
-    __table_args__ = {"comment": "where things are"}
+    __table_args__ = {"comment": "where things are", "info": {"made by": object()}}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     inside: Mapped[int | None] = mapped_column(ForeignKey("boxes.id"), index=True)

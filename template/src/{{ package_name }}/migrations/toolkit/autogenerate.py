@@ -10,6 +10,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import _repr_type
 from alembic.operations.ops import (
     AlterColumnOp,
+    CreateTableOp,
     DropIndexOp,
     DropTableOp,
     MigrateOperation,
@@ -101,6 +102,13 @@ def leave_out_indexes_of_dropped_tables(operations: Sequence[MigrateOperation]) 
 
 def leave_computed_alone(
     _: AutogenContext,
+def leave_out_info(operations: Sequence[MigrateOperation]) -> None:
+    """It is for Python alone, and may hold what cannot be written."""
+    for each in operations:
+        if isinstance(each, CreateTableOp):
+            each.info = {}
+
+
     operation: AlterColumnOp,
     schema: str | None,
     table: str,

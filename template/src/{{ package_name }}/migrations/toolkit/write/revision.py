@@ -212,6 +212,7 @@ class Writing(Comparison):
         """What Alembic has found, with a way back that leads there."""
         main = reversible(self._found)
         checks.leave_out_doubled(main.up, completion)
+        autogenerate.leave_out_info(main.up)
         for operations in (main.up, main.down):
             autogenerate.leave_out_indexes_of_dropped_tables(operations)
         completion.restore(main.down)
