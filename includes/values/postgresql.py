@@ -46,6 +46,8 @@ SPECIAL |= {
 }
 #: Types that SQLAlchemy 2.1.9 does not know, by their names in the database.
 UNKNOWN: dict[str, type[TypeEngine[Any]]] = {
-    name.lower(): type(name, (UserDefinedType,), {})
+    name.lower(): type(
+        name, (UserDefinedType,), {"get_col_spec": lambda kind, **_: type(kind).__name__}
+    )
     for name in ("JSONPATH", "PG_LSN", "POINT", "XML")
 }

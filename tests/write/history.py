@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import sys
+import warnings
 from argparse import Namespace
 from contextlib import redirect_stdout
 from importlib import import_module
@@ -34,6 +35,7 @@ config, connection, throwaway, snapshot, walk = (
 
 def main() -> None:
     gc.disable()  # It takes a fifth of the time, and nothing here lives long.
+    warnings.simplefilter("error", sa.exc.SAWarning)  # As in the tests of a project.
     said = io.StringIO()
     logging.getLogger(PACKAGE).addHandler(logging.StreamHandler(said))
     answers = []

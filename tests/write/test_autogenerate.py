@@ -163,6 +163,32 @@ def test_a_text_becomes_an_enum_and_back(lab: Lab, write: Write) -> None:
         assert target.db("upgrade").code == target.db("downgrade", "-2").code == 0
 
 
+@on_postgresql
+def test_types_that_sqlalchemy_does_not_reflect(lab: Lab, write: Write) -> None:
+    """Such as those of extensions: renamed and changed by what the models call them."""
+    kind = "sa.dialects.postgresql.JSONPATH"
+    steps = [
+        columns(old=kind, path=f"{kind}, nullable=False", gone="sa.Integer"),
+        columns(new=kind, path=f"{kind}, comment='of a tree'"),
+    ]
+    orders = [
+        {"models": tables(parts), "message": message, "x": [x]}
+        for parts, message, x in zip(
+            steps,
+            ("create users", "change users"),
+            ("no-rename", "rename=users.old:new"),
+            strict=True,
+        )
+    ]
+    with lab.fresh() as target:
+        write({})
+        made = run_history(target, orders, "rows")
+    for answer in made.answers:
+        assert (answer["error"], answer["check"]) == ("", "")
+        assert "write this yourself" not in answer["said"]
+    assert made.ways_back == made.losses == []
+
+
 @on_sqlite
 def test_models_that_are_not_right(lab: Lab, write: Write) -> None:
     with lab.fresh() as target:

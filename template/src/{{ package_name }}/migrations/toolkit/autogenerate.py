@@ -21,7 +21,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Column, Dialect, TypeDecorator
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import NullType, TypeEngine
 
 from . import history, server_defaults
 
@@ -47,6 +47,8 @@ def render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[
     """
     if kind != "type":
         return False
+    if isinstance(item, NullType):  # The server knows more: what it is, somebody has to say.
+        return "sa.types.NullType()"
     dialect = context.migration_context.dialect
     written = _public(_underlying(item, dialect), dialect)
     if written is not item:
@@ -100,8 +102,6 @@ def leave_out_indexes_of_dropped_tables(operations: Sequence[MigrateOperation]) 
             each.ops = [part for part in each.ops if not isinstance(part, DropIndexOp)]
 
 
-def leave_computed_alone(
-    _: AutogenContext,
 def leave_out_info(operations: Sequence[MigrateOperation]) -> None:
     """It is for Python alone, and may hold what cannot be written."""
     for each in operations:
@@ -109,6 +109,8 @@ def leave_out_info(operations: Sequence[MigrateOperation]) -> None:
             each.info = {}
 
 
+def leave_computed_alone(
+    _: AutogenContext,
     operation: AlterColumnOp,
     schema: str | None,
     table: str,

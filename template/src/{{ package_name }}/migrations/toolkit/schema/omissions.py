@@ -7,6 +7,8 @@ from contextlib import contextmanager
 MESSAGES = (
     "autogenerate skipping",
     "Skipped unsupported reflection",
+    # Of a type that only an extension or the application knows.
+    "Did not recognize type",
     "Unnamed CHECK constraint on reflected",
     # Tables that refer to each other: what is made of them is in an order that works.
     "Cannot correctly sort tables",

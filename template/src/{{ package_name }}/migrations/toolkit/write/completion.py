@@ -31,10 +31,11 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.sql.naming import conv
+from sqlalchemy.types import NullType
 
 from ..schema import reflections
 from ..schema.snapshot import Facts, Thing, qualified
-from .parts import Part, changes, in_table, reversible
+from .parts import Part, changes, changes_of_columns, in_table, reversible
 
 EXPRESSION = re.compile(r"GENERATED ALWAYS AS \((.*)\)[^)]*$")
 
@@ -123,6 +124,13 @@ class Completion:
         table = self.reflect(qualified(str(change.table_name), change.schema))
         [index] = (each for each in table.indexes if each.name == change.index_name)
         change.columns = list(index.expressions)
+
+    def name_types(self, operations: Sequence[MigrateOperation]) -> None:
+        """By the models: SQLAlchemy reflects none that only an extension has."""
+        for change in changes_of_columns(operations):
+            model = self.models.get(qualified(change.table_name, change.schema))
+            if model is not None and isinstance(change.existing_type, NullType):
+                change.existing_type = model.columns[change.column_name].type
 
     def drop_index(self, thing: Thing) -> Part:
         """What SQLAlchemy does not reflect, or not as it is."""

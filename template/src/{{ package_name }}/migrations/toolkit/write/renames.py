@@ -22,6 +22,7 @@ from alembic.operations.ops import (
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Column, Table
+from sqlalchemy.types import NullType
 
 from ..invocation import again, agrees, given
 from ..schema.snapshot import qualified
@@ -51,6 +52,7 @@ class Renames:
 
     def __init__(self, context: MigrationContext) -> None:
         self._impl = context.impl
+        self._dialect: Any = context.dialect
         self._has_none = bool(given("no-rename"))
         self._said = [_said(text) for text in given("rename")]
 
@@ -144,6 +146,9 @@ class Renames:
         return 3 * len(alike) >= 2 * len(names)
 
     def _is_of_type(self, old: Column[Any], new: Column[Any]) -> bool:
+        if isinstance(old.type, NullType):  # What SQLAlchemy does not know may be one of these.
+            name, *_ = new.type.compile(self._dialect).lower().partition("(")
+            return name not in self._dialect.ischema_names
         return not self._impl.compare_type(old, new)
 
 

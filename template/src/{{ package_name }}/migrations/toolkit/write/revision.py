@@ -215,6 +215,7 @@ class Writing(Comparison):
         autogenerate.leave_out_info(main.up)
         for operations in (main.up, main.down):
             autogenerate.leave_out_indexes_of_dropped_tables(operations)
+            completion.name_types(operations)
         completion.restore(main.down)
         server.complete(main, self.context.dialect)
         return main
