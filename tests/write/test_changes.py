@@ -136,6 +136,12 @@ CHANGES = [
         {"users": f"{KEY}, sa.Column('data', sa.JSON, comment='anything')"},
         databases=("postgresql", "mysql", "mariadb"),
     ),
+    Change(
+        "drop all that has a type of its own",
+        {"users": f"{KEY}, {ONE_OF.format('mood', 'mood')}"},
+        {},
+        databases=("postgresql",),
+    ),
     Change("drop what is JSON", {"users": f"{KEY}, sa.Column('data', sa.JSON)"}, {"users": KEY}),
     Change(
         "rename what has a list of values",

@@ -30,7 +30,8 @@ def around(operations: UpgradeOps, completion: Completion) -> tuple[Part, Part]:
     """A table that is made brings its types along, and one that is dropped leaves them behind."""
     first, last, dialect = Part(), Part(), completion.connection.dialect
     found = completion.found
-    wanted = completion.wanted or found  # Where nobody knows, none comes or goes.
+    # Where nobody knows, none comes or goes.
+    wanted = completion.wanted if completion.wanted or not completion.models else found
     brought, gone = (set(_names(operations.ops, kinds)) for kinds in (CreateTableOp, GOES))
     for name, text in _only_in(wanted, found):
         if name not in brought:
