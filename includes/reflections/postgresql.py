@@ -133,7 +133,9 @@ def collated(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 
 
 def options(_: Connection, table: Table) -> dict[str, Any]:
-    return dict(table.dialect_kwargs)
+    given = dict(table.dialect_kwargs)
+    given.pop("postgresql_ignore_search_path", None)  # Of the reflection, which leaves it there.
+    return given
 
 
 def types(connection: Connection) -> dict[str, str]:

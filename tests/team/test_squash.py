@@ -75,6 +75,7 @@ op.create_table(
 op.create_table(
     "things",
     sa.Column("id", sa.Integer, sa.Identity(always=True), primary_key=True),
+    sa.Column("other", sa.Integer, sa.ForeignKey("others.id")),
     sa.Column("mood", sa.dialects.postgresql.ENUM(name="mood", create_type=False)),
     sa.Column("tags", sa.ARRAY(sa.Text)),
     sa.Column("document", sa.dialects.postgresql.JSONB),
@@ -188,6 +189,7 @@ def test_nobody_notices(four: Lab) -> None:
         # What PostgreSQL 14 does not know.
         assert "nulls_not_distinct" not in versions(four)["r5"]
         assert "postgresql_include" not in versions(four)["r5"]
+        assert "ignore_search_path" not in versions(four)["r5"]
         # What the server does not tell of itself.
         for said in SAID.get(four.database, ()):
             assert said in versions(four)["r5"]
