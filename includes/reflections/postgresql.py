@@ -162,10 +162,12 @@ def advice(thing: Thing, wanted: str, dialect: Dialect) -> str:
     """How to write by hand what is not written."""
     if thing.kind == "column" and "nextval()" in wanted:
         kind = wanted.split()[0].upper()
+        schema, _, table = thing.table.rpartition(".")
+        place = f', schema="{schema}"' if schema else ""
         return (
             "It numbers the rows, also those that are there, if it is made as the key:"
-            f' `op.add_column("{thing.table}", sa.Column("{thing.name}", sa.{kind}(),'
-            " primary_key=True), inline_primary_key=True)`. And downgrade() drops it with the column alone"
+            f' `op.add_column("{table}", sa.Column("{thing.name}", sa.{kind}(), primary_key=True),'
+            f" inline_primary_key=True{place})`. And downgrade() drops it with the column alone"
         )
     if thing.kind != "type":
         return ""

@@ -251,11 +251,19 @@ def test_what_is_left_to_the_author(lab: Lab, write: Write) -> None:
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
 def test_a_key_for_what_has_none(lab: Lab, write: Write) -> None:
     """What it says to write numbers the rows that are there."""
-    lab.write("r0", "op.create_table('users', sa.Column('name', sa.String(50)))")
+    make, where, users = "pass", {}, "users"
+    if lab.database == "postgresql":
+        make, where, users = (
+            "op.execute('CREATE SCHEMA billing')",
+            {"schema": "schema='billing'"},
+            "billing.users",
+        )
+    table = ", ".join(("'users', sa.Column('name', sa.String(50))", *where.values()))
+    lab.write("r0", f"{make}\nop.create_table({table})")
     with lab.fresh() as target:
         target.db("upgrade")
-        target.execute("INSERT INTO users (name) VALUES ('Ada'), ('Grace')")
-        write(columns(name="sa.String(50)"))
+        target.execute(f"INSERT INTO {users} (name) VALUES ('Ada'), ('Grace')")
+        write(columns(name="sa.String(50)") | where)
         before = versions(lab)
         ended, text = revision(target, "number the users")
         [advice] = re.findall(r"made as the key: `(op\.add_column[^`]*)`", ended.output)
@@ -264,7 +272,7 @@ def test_a_key_for_what_has_none(lab: Lab, write: Write) -> None:
         dropped = re.compile(r"op\.drop_constraint\(.*\)\n +(?=op\.drop_column)")
         path.write_text(dropped.sub("", added.sub(f"{advice}\n", text, count=1)))
         assert target.db("upgrade").code == 0
-        assert target.query("SELECT id FROM users ORDER BY id") == [(1,), (2,)]
+        assert target.query(f"SELECT id FROM {users} ORDER BY id") == [(1,), (2,)]
         ended = target.db("check")
         assert ended.code == 0, ended.output
         assert target.db("downgrade", "-1").code == 0
