@@ -75,6 +75,9 @@ MESSAGE = re.compile(
 )
 CONCURRENTLY = re.compile(r"(CREATE (UNIQUE )?INDEX|DROP INDEX|REINDEX .*?) CONCURRENTLY\b", re.I)
 READS = re.compile(r"(SELECT|SET|SHOW)\b", re.I)
+#: Whether it changes anything depends on what is there, and not on rows, of which there are none.
+DEPENDS = re.compile(r"(CREATE|ALTER|DROP)\b.*\bIF (NOT )?EXISTS\b", re.I | re.S)
+CHANGED = "SELECT txid_current_if_assigned() IS NOT NULL"
 #: So many tables at once are many.
 SEVERAL = 3
 VALIDATES = re.compile(r"ALTER TABLE [^,]* VALIDATE CONSTRAINT [^,]*", re.I)
@@ -114,7 +117,8 @@ class Tracer:
         code = "rewrites-table" if rewrites else None
         if scans and self._keeps_others_out(statement):
             code = code or "scans-table"
-        statement.cost = Cost(locks, tuple(rewrites), tuple(scans), code)
+        [(is_change,)] = self._driver.execute(CHANGED).fetchall()
+        statement.cost = Cost(locks, tuple(rewrites), tuple(scans), code, is_change)
 
     def _keeps_others_out(self, statement: Statement) -> bool:
         """VALIDATE by itself does not; nor can be seen what one that is committed has held."""
@@ -140,7 +144,8 @@ def of_recording(recording: Recording) -> Iterator[tuple[int, Change]]:
         if CONCURRENTLY.match(statement.sql):
             what = "says CONCURRENTLY outside an autocommit_block()"
             yield line, Change("concurrent-in-transaction", "", what)
-        begun = begun or not READS.match(statement.sql)
+        is_change = statement.cost.is_change or not DEPENDS.match(statement.sql)
+        begun = begun or (is_change and not READS.match(statement.sql))
         for change in of_sql(statement.sql):
             if change.code == "unbatched-update" and locked:
                 what = f"changes rows of {change.table} while it has locked {_listed(locked)}"

@@ -208,6 +208,14 @@ CASES = {
         op.drop_index("{t}i")  # -> drop-index-not-concurrent
         """,
     ),
+    "block after what does nothing": (
+        "P",
+        """
+        op.execute("CREATE EXTENSION IF NOT EXISTS plpgsql")
+        with op.get_context().autocommit_block():
+            op.create_index("{t}i", "{t}", ["number"], postgresql_concurrently=True)
+        """,
+    ),
     "block after a change": (
         "P",
         """

@@ -29,6 +29,8 @@ class Cost:
     scans: tuple[str, ...] = ()
     #: The rule that it breaks.
     code: str | None = None
+    #: Whether the transaction has changed something.
+    is_change: bool = True
 
 
 @dataclass
