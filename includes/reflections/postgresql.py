@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     CheckConstraint,
@@ -111,10 +111,11 @@ def _sort_expressions(table: Table, found: Iterable[ReflectedIndex]) -> None:
     """SQLAlchemy 2.1.9 sorts columns only."""
     orders = {each["name"]: each.get("column_sorting", {}) for each in found}
     for index in table.indexes:
-        for number, each in enumerate(index.expressions):
+        expressions = cast(list[Any], index.expressions)
+        for number, each in enumerate(expressions):
             if isinstance(each, TextClause) and (order := orders[str(index.name)].get(each.text)):
                 words = " ".join(order).replace("_", " ").upper()
-                index.expressions[number] = literal_column(f"({each.text}) {words}")
+                expressions[number] = literal_column(f"({each.text}) {words}")
 
 
 def as_written(expression: str) -> str:
