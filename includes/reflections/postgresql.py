@@ -1,12 +1,13 @@
 """What SQLAlchemy's reflection leaves out of PostgreSQL's tables."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
+    ColumnElement,
     Connection,
     Dialect,
     Index,
@@ -25,6 +26,8 @@ from sqlalchemy.types import TypeEngine
 
 from .definitions import SCHEMAS, other_schemas
 from .snapshot import Thing
+
+Expression = str | ColumnElement[Any]
 
 TYPES = f"""
 SELECT y.oid::regtype::text, (
@@ -111,11 +114,15 @@ def _sort_expressions(table: Table, found: Iterable[ReflectedIndex]) -> None:
     """SQLAlchemy 2.1.9 sorts columns only."""
     orders = {each["name"]: each.get("column_sorting", {}) for each in found}
     for index in table.indexes:
-        expressions = cast(list[Any], index.expressions)
-        for number, each in enumerate(expressions):
-            if isinstance(each, TextClause) and (order := orders[str(index.name)].get(each.text)):
-                words = " ".join(order).replace("_", " ").upper()
-                expressions[number] = literal_column(f"({each.text}) {words}")
+        order = orders[str(index.name)]
+        index.expressions = [_sorted(each, order) for each in index.expressions]
+
+
+def _sorted(expression: Expression, orders: Mapping[str, tuple[str, ...]]) -> Expression:
+    if not isinstance(expression, TextClause) or expression.text not in orders:
+        return expression
+    words = " ".join(orders[expression.text]).replace("_", " ").upper()
+    return literal_column(f"({expression.text}) {words}")
 
 
 def as_written(expression: str) -> str:
