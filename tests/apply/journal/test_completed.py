@@ -1,5 +1,7 @@
 """MySQL and MariaDB: what the next run does with what an interrupted one has left."""
 
+from textwrap import dedent
+
 import pytest
 
 from .changes import DIE, OF_MYISAM, TIMES_TEN, TWO_TABLES, A, B
@@ -15,6 +17,19 @@ def test_what_is_not_executed_yet_may_be_edited(workshop: Workshop) -> None:
         output = case.complete()
         assert "The upgrade of r2 stopped at statement 2: completing it." in output
         assert case.query("SELECT id, v, a, c FROM t") == [(1, 10, None, None), (2, 20, None, None)]
+
+
+def test_what_sqlalchemy_keeps_in_sets(workshop: Workshop) -> None:
+    """Their order is left to chance, in each process anew."""
+    columns = ", ".join(f"sa.Column('c{number}', sa.Integer, index=True)" for number in range(9))
+    keys = ", ".join(f"sa.ForeignKey('s.c{number}', name='fk_{number}')" for number in range(9))
+    change = f"""
+    op.create_table("s", {columns})
+    op.add_column("t", sa.Column("i", sa.Integer, {keys}, unique=True))
+    """
+    with workshop.case(dedent(change) + DIE + B) as case:
+        case.die()
+        case.complete()
 
 
 def test_what_is_executed_must_stay_in_the_file(workshop: Workshop) -> None:

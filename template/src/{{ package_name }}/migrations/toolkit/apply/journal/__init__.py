@@ -15,5 +15,5 @@ With the change of `alembic_version` the journal is emptied, in the same transac
 
 `replay` is the flow, `verdict` judges the statement without an answer, `schema` takes the digests,
 `statements` tells the kinds of statements apart, `entries` is the table, `values` writes what
-Python sees as text.
+Python sees as text, `order` lets SQLAlchemy execute the same in each run.
 """

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 
 from ... import history
-from . import outcome, values
+from . import order, outcome, values
 from .entries import Entries, Entry, State, Step
 from .replay import Execution, Replay
 from .schema import Schema
@@ -63,7 +63,7 @@ class Journal:
         try:
             left = self._load(now)
             self._replay = Replay(self._wire, self._schema, self._entries, now, file, left)
-            with self._replay.running():
+            with self._replay.running(), order.kept():
                 yield
             self._completed = now
         except self._wire.errors.Error as error:
