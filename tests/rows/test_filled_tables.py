@@ -183,6 +183,7 @@ HISTORIES = {
     "table": [FIRST, migration('op.drop_table("people")', PEOPLE)],
     "rows": [FIRST, migration('op.execute("DELETE FROM people WHERE nickname IS NULL")')],
     "values": [FIRST, migration("op.execute(\"UPDATE people SET name = 'x'\")")],
+    "a way back that leaves something": [FIRST, migration(HOUSES)],
     "on the way down": [
         FIRST,
         migration("pass", "op.execute(\"UPDATE people SET nickname = 'x'\")"),
@@ -313,6 +314,9 @@ FOUND = {
     "rows": ["upgrade() deletes rows of people"],
     "values": ["upgrade() changes values of people.name"],
     "on the way down": ["downgrade() changes values of people.nickname"],
+    "a way back that leaves something": [
+        "after downgrade(), upgrade() fails on tables that have rows: "
+    ],
     "duplicates": ["upgrade() fails on tables that have rows: "],
     "missing rows": ["upgrade() fails on tables that have rows: "],
     "nulls": ["upgrade() fails on tables that have rows: "],

@@ -51,31 +51,31 @@ class Walk:
             before = {**self._contents, **read(self._connection, filled)}
         lost: dict[str, str] = {}
         # Down from a merge there are two ways, and it changes nothing.
-        ways: list[Way] = ["upgrade"]
+        ways: dict[str, Way] = {"upgrade()": "upgrade"}
         if not script.is_merge_point and hasattr(script.module, "downgrade"):
-            ways += ["downgrade", "upgrade"]
-        for way in ways:
+            ways |= {"downgrade()": "downgrade", "after downgrade(), upgrade()": "upgrade"}
+        for call, way in ways.items():
             try:
                 run_step(self._config, self._scripts, script, way)
             except NotImplementedError:
                 break  # The migration says that there is no way back.
             except (DBAPIError, CommandError) as error:
                 reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
-                raise FailedError(f"{way}() fails on tables that have rows: {reason}") from error
+                raise FailedError(f"{call} fails on tables that have rows: {reason}") from error
             except Exception as error:
                 frames = extract_tb(error.__traceback__)
                 lines = [frame.lineno for frame in frames if frame.filename == script.path]
                 if not lines:
                     raise
                 raise FailedError(
-                    f"{way}() fails on tables that have rows, in line {lines[-1]}: {error!r}. If a"
+                    f"{call} fails on tables that have rows, in line {lines[-1]}: {error!r}. If a"
                     " column never holds what is made up here, say what it does, in a fixture"
                     " `given_values` of tests/conftest.py"
                 ) from error
             with self._connection.begin():
                 self._contents = read(self._connection, all_tables(self._connection))
             for what, how in losses(before, self._contents):
-                lost.setdefault(what, f"{way}() {how}")
+                lost.setdefault(what, f"{call} {how}")
         return lost
 
 
