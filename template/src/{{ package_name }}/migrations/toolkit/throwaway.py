@@ -5,7 +5,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import shorten
-from typing import Any, Literal
+from traceback import extract_tb
+from typing import Any, Literal, get_args
 from uuid import uuid4
 
 from alembic import command
@@ -97,8 +98,15 @@ def explained() -> Iterator[None]:
         yield
     except (CommandError, DBAPIError) as error:
         raise CommandError(
-            f"The migrations cannot be run in a throw-away database: {reason(error)}"
+            f"The migrations cannot be run in a throw-away database: {_line(error)}{reason(error)}"
         ) from None
+
+
+def _line(error: Exception) -> str:
+    """Of the migration, if it is what the database refuses."""
+    frames = extract_tb((error.__cause__ or error).__traceback__)
+    calls = [each for each in frames if each.name in get_args(Way)]
+    return f"{Path(calls[-1].filename).name}, line {calls[-1].lineno}: " if calls else ""
 
 
 def run_step(config: Config, scripts: ScriptDirectory, script: Script, way: Way) -> None:
