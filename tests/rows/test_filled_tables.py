@@ -54,7 +54,10 @@ op.create_table(
     sa.Column("ended", sa.Date, nullable=False),
     sa.Column("phone", sa.String(20)),
     sa.Column("code", sa.String(3), unique=True),
+    sa.Column("size", sa.String(3)),
     sa.CheckConstraint("grade BETWEEN 1 AND 6", name="grades"),
+    # The first is too long.
+    sa.CheckConstraint("size IN ('medium', 'big')", name="sizes"),
     sa.CheckConstraint("email LIKE '%@%'", name="emails"),
     sa.CheckConstraint("ended < begun", name="backwards"),
     sa.CheckConstraint("phone IS NOT NULL OR email IS NOT NULL", name="reached"),

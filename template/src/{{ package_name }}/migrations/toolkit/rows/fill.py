@@ -131,9 +131,10 @@ class Filler:
             check = refusing[0]
             checks.remove(check)
             for other in islice(_others(table, row, check), ATTEMPTS):
-                error = self._try(table, other)
-                if not error or not _refuses(check, error):
-                    row = other
+                found = self._try(table, other)
+                # What is too long, or there already, is no way on.
+                if not found or any(_refuses(each, found) for each in checks):
+                    row, error = other, found
                     break
         return error
 
