@@ -44,6 +44,7 @@ LIMITED = (
     " sa.Column('twice', sa.Integer, sa.Computed('{0} * 2', persisted=True), index=True)"
 )
 BY_EXPRESSION = "sa.Column('{0}', sa.Integer), sa.Index('ix_negative', sa.text('(-{0})'))"
+BY_OWN_NAME = "sa.Index('ix_{0}', sa.text('(-{0})'))"
 SORTED = "sa.Column('age', sa.Integer), sa.Index('ix_age', sa.text('age DESC'), 'id')"
 LARGE = "sa.Column('size', sa.BigInteger, index=True)"
 ALONE = "sa.dialects.postgresql.ExcludeConstraint(('during', '&&'), name='alone')"
@@ -154,6 +155,13 @@ CHANGES = [
         {"users": f"{KEY}, {LIMITED.format('size')}"},
         {"users": f"{KEY}, {LIMITED.format('extent')}"},
         rename="users.size:extent",
+    ),
+    Change(
+        "rename a table and what a CHECK and an index name",
+        {"users": f"{KEY}, {LIMITED.format('size')}, {BY_OWN_NAME.format('size')}"},
+        {"people": f"{KEY}, {LIMITED.format('extent')}, {BY_OWN_NAME.format('extent')}"},
+        rename="users:people people.size:extent",
+        databases=("sqlite", "postgresql", "mysql"),
     ),
     Change(
         "rename what an index computes with",
@@ -380,7 +388,7 @@ def test_changes(lab: Lab, write: Write, begin: int) -> None:
                 (
                     change.after,
                     change.name,
-                    [f"rename={change.rename}", "no-rename"][not change.rename :],
+                    [*(f"rename={each}" for each in change.rename.split()), "no-rename"],
                 ),
             )
         ]

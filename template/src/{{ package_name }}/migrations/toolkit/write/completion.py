@@ -58,7 +58,7 @@ class Completion:
         match thing.kind:
             case "column" if counter is not None and counter.name == thing.name:
                 return None  # It numbers the rows if it is made as the key.
-            case "column":
+            case "column" if thing.name in new.columns:
                 found = self.found.get(thing, "")
                 return _column(old.columns[thing.name], new.columns[thing.name], found)
             case "primary key":
@@ -132,10 +132,19 @@ class Completion:
             if model is not None and isinstance(change.existing_type, NullType):
                 change.existing_type = model.columns[change.column_name].type
 
-    def drop_index(self, thing: Thing) -> Part:
-        """What SQLAlchemy does not reflect, or not as it is."""
-        [index] = (each for each in self.reflect(thing.table).indexes if each.name == thing.name)
-        return reversible(UpgradeOps([DropIndexOp.from_index(index)]))
+    def drop(self, thing: Thing) -> Part:
+        """What SQLAlchemy does not reflect, or not as it is, or what is in the way."""
+        table = self.reflect(thing.table)
+        match thing.kind:
+            case "check":
+                dropped: MigrateOperation = self.drop_check(thing)
+            case "column":
+                column = table.columns[thing.name]
+                dropped = DropColumnOp.from_column_and_tablename(table.schema, table.name, column)
+            case _:
+                [index] = (each for each in table.indexes if each.name == thing.name)
+                dropped = DropIndexOp.from_index(index)
+        return reversible(UpgradeOps([dropped]))
 
     def anew(self, key: Thing) -> tuple[DropConstraintOp, MigrateOperation]:
         """Dropped, and added as it is."""

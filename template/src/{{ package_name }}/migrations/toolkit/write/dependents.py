@@ -25,8 +25,9 @@ def put_aside(renamed: Part, completion: Completion) -> Part:
     up, down = renamed.up, renamed.down
     for change in changes_of_columns(renamed.up):
         for thing in _naming(change, completion.found):
-            if part := completion.part(thing):
-                up, down = _around(up, part.up), _around(down, part.down)
+            # What the models have no more, or by another name, only goes.
+            part = completion.part(thing) or completion.drop(thing)
+            up, down = _around(up, part.up), _around(down, part.down)
     return Part(up, down)
 
 

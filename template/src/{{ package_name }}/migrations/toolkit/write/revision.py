@@ -199,7 +199,7 @@ class Writing(Comparison):
         unseen = self.judge.unseen(completion.found, self.wanted)
         drops = [
             server.part(thing, completion.found[thing], None, self.connection)
-            or completion.drop_index(thing)
+            or completion.drop(thing)
             for thing in unseen
         ]
         beginning = [*first, *drops, self._main(completion)]
