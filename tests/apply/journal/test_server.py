@@ -107,6 +107,8 @@ def test_a_node_of_galera_is_refused(lab: Lab) -> None:
         assert "`my-service db upgrade --sql r2,r3:head`" in target.db("status").output
         _apply_script(target, "upgrade head")
         assert _place(target) == ["r4"]
+        _apply_script(target, "stamp r2 r3")
+        assert _place(target) == ["r2", "r3"]
 
 
 def _place(target: Target) -> list[object]:
