@@ -162,3 +162,18 @@ def test_at_another_revision(lab: Lab) -> None:
         ended = target.db("status", "--drift")
         assert ended.code == 2
         assert "FAILED: The database is unknown: " in ended.output
+
+
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_what_comes_of_the_order_of_branches(lab: Lab) -> None:
+    """Foreign keys without a name are numbered."""
+    create = "CREATE TABLE users (id INTEGER PRIMARY KEY, r2 INTEGER, r3 INTEGER)"
+    lab.write("r1", f"op.execute('{create}')")
+    for name in ("r2", "r3"):
+        key = f"FOREIGN KEY ({name}) REFERENCES users (id)"
+        lab.write(name, f"op.execute('ALTER TABLE users ADD {key}')")
+    path = lab.project.package / "migrations" / "versions" / "r3.py"
+    path.write_text(path.read_text().replace("down_revision = 'r2'", "down_revision = 'r1'"))
+    with lab.fresh() as target:
+        target.upgrade("heads")
+        assert drift(target) == (0, [])

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import shorten
 from traceback import extract_tb
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 from uuid import uuid4
 
 from alembic import command
@@ -88,8 +88,8 @@ def migrate(
     config = alembic_config(elsewhere)
     config.attributes["on_version_apply"] = each
     with explained():
-        for revision in revisions:
-            command.upgrade(config, revision)
+        # At once: where branches meet, another order would make other things.
+        command.upgrade(config, cast(str, tuple(revisions)))
 
 
 @contextmanager
