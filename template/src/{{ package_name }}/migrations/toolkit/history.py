@@ -250,19 +250,21 @@ def _insert_unless_told(
 ) -> Iterator[sa.Insert]:
     """For a script: unless the history tells of more than it has stamped itself."""
     told = sa.exists().where((HISTORY.c.direction != "stamp") | HISTORY.c.host.is_not(None))
-    columns = ["revision", "digest", "direction", "release", "applied_at"]
+    columns = ["revision", "direction", "digest", "release", "applied_at"]
     for start in range(0, len(before), TERMS):
+        some = before[start : start + TERMS]
         rows = sa.union_all(
-            *(
-                sa.select(
-                    sa.literal(script.revision).label("revision"),
-                    sa.literal(digest(script)).label("digest"),
-                )
-                for script in before[start : start + TERMS]
-            )
-        ).subquery()
-        values = sa.select(rows, sa.literal("stamp"), sa.literal(release), _now(dialect))
-        yield HISTORY.insert().from_select(columns, values.where(~told))
+            *(sa.select(sa.literal(each.revision).label("revision")) for each in some)
+        ).subquery("before")
+        # What their files said then is not known.
+        values = (
+            rows.c.revision,
+            sa.literal("stamp"),
+            sa.literal(""),
+            sa.literal(release),
+            _now(dialect),
+        )
+        yield HISTORY.insert().from_select(columns, sa.select(*values).where(~told))
 
 
 def _now(dialect: str) -> sa.Function[Any]:
