@@ -209,15 +209,24 @@ def test_models_that_are_not_right(lab: Lab, write: Write) -> None:
 def test_what_the_server_has_named(lab: Lab, write: Write) -> None:
     """Foreign keys without a name are numbered, and have an index that is called as the column."""
     keys = [
-        f"{name} INTEGER, FOREIGN KEY ({name}) REFERENCES users (id)" for name in ("a", "b", "c")
+        f"{column} INTEGER, {name} FOREIGN KEY ({column}) REFERENCES users (id)"
+        for column, name in {"a": "", "b": "", "c": "", "d": "CONSTRAINT named"}.items()
     ]
     lab.write(
         "r0",
         f"op.execute('CREATE TABLE users (id INTEGER PRIMARY KEY AUTO_INCREMENT, {', '.join(keys)})')",
     )
-    names = {"a": "name='users_ibfk_2'", "b": "name='users_ibfk_1'", "c": ""}
-    write(columns(**{key: f"sa.ForeignKey('users.id', {name})" for key, name in names.items()}))
+    names = {"a": "'users_ibfk_2'", "b": "'users_ibfk_1'", "c": "None", "d": "'named'"}
+    write(
+        columns(**{key: f"sa.ForeignKey('users.id', name={name})" for key, name in names.items()})
+    )
     with lab.fresh() as target:
+        ended = target.db("check")
+        assert ended.code == 0, ended.output
+        write(columns(**dict.fromkeys("abcd", "sa.ForeignKey('users.id')")))
+        models = lab.project.package / "shop" / "models.py"
+        unnamed = "Base.metadata.naming_convention = sa.MetaData().naming_convention\n"
+        models.write_text(models.read_text().replace("sa.Table", f"{unnamed}sa.Table", 1))
         ended = target.db("check")
         assert ended.code == 0, ended.output
         # The server refuses the other table, so that this is found by Alembic.

@@ -152,12 +152,15 @@ def _plain(default: re.Match[str]) -> str:
 def with_kept_names(wanted: Facts, found: Facts) -> Facts:
     """A foreign key keeps its name, and an index its, when what they are of gets another one.
 
-    No model has to know it, nor how a server has numbered those without a name.
+    No model has to know it, nor how a server calls those without a name: it numbers foreign keys, and
+    MySQL has indexes that are called as their first column.
     """
     keys = [thing for thing in wanted if thing.kind == "foreign key"]
     names = {(key.table, key.name) for key in keys}
     kept = {
-        new: old for old, new in named_otherwise(found, wanted) if (new.table, new.name) in names
+        new: old
+        for old, new in named_otherwise(found, wanted)
+        if (new.table, new.name) in names or f"(`{new.name}`" in wanted[new]
     }
     same = {(key.table, text): key for key, text in found.items() if key.kind == "foreign key"}
     for key in keys:
