@@ -22,7 +22,7 @@ def test_what_is_not_executed_yet_may_be_edited(workshop: Workshop) -> None:
 def test_what_sqlalchemy_keeps_in_sets(workshop: Workshop) -> None:
     """Their order is left to chance, in each process anew."""
     columns = ", ".join(f"sa.Column('c{number}', sa.Integer, index=True)" for number in range(9))
-    keys = ", ".join(f"sa.ForeignKey('s.c{number}', name='fk_{number}')" for number in range(9))
+    keys = ", ".join(f"sa.ForeignKey('t.id', name='fk_{number}')" for number in range(9))
     change = f"""
     op.create_table("s", {columns})
     op.add_column("t", sa.Column("i", sa.Integer, {keys}, unique=True))
