@@ -26,8 +26,12 @@ def test_what_sqlalchemy_keeps_in_sets(workshop: Workshop) -> None:
     change = f"""
     op.create_table("s", {columns})
     op.add_column("t", sa.Column("i", sa.Integer, {keys}, unique=True))
+    LOADED.create(op.get_bind())
     """
     with workshop.case(dedent(change) + DIE + B) as case:
+        file = workshop.versions / "r2.py"
+        loaded = f"LOADED = sa.Table('loaded', sa.MetaData(), {columns})\n"
+        file.write_text(file.read_text().replace("def die", f"{loaded}\n\ndef die"))
         case.die()
         case.complete()
 

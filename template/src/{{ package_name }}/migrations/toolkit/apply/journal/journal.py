@@ -13,7 +13,8 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 
 from ... import history
-from . import order, outcome, values
+from . import order as order
+from . import outcome, values
 from .entries import Entries, Entry, State, Step
 from .replay import Execution, Replay
 from .schema import Schema
@@ -63,7 +64,7 @@ class Journal:
         try:
             left = self._load(now)
             self._replay = Replay(self._wire, self._schema, self._entries, now, file, left)
-            with self._replay.running(), order.kept():
+            with self._replay.running():
                 yield
             self._completed = now
         except self._wire.errors.Error as error:
