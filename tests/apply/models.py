@@ -115,3 +115,9 @@ class Thing(Base):
     hour: Mapped[time | None]
     made_at: Mapped[datetime] = mapped_column(server_default=func.now())
 """
+
+
+def on(database: str, models: str = MODELS) -> str:
+    """As they are to be written for this one: autogenerate leaves expressions out on the others."""
+    text = models.replace("EXPRESSIONS", str(database == "postgresql"))
+    return text.replace("DATABASE", repr(database))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from .lab import Lab, Target
-from .models import MODELS
+from .models import MODELS, on
 
 pytestmark = pytest.mark.slow
 
@@ -60,11 +60,9 @@ def shop(lab: Lab) -> Iterator[Callable[[str], None]]:
     """Writes the models of a feature."""
     folder = lab.project.package / "shop"
     folder.mkdir()
-    expressions = lab.database == "postgresql"  # elsewhere autogenerate leaves them out
 
     def write(models: str) -> None:
-        text = models.replace("EXPRESSIONS", str(expressions))
-        (folder / "models.py").write_text(text)
+        (folder / "models.py").write_text(on(lab.database, models))
 
     write(MODELS)
     yield write

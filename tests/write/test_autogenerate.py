@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from ..apply import models
 from ..apply.lab import ON_SERVERS, Lab, Target, restricted
-from ..apply.models import MODELS
 from .authoring import (
     Made,
     Write,
@@ -136,9 +136,7 @@ def test_what_is_dangerous(lab: Lab, write: Write) -> None:
 def test_types_and_defaults_of_all_kinds(lab: Lab, write: Write) -> None:
     """There is no difference after one migration for all of them."""
     write({})
-    text = MODELS.replace("EXPRESSIONS", str(lab.database == "postgresql"))
-    text = text.replace("DATABASE", repr(lab.database))
-    (lab.project.package / "shop" / "models.py").write_text(text)
+    (lab.project.package / "shop" / "models.py").write_text(models.on(lab.database))
     with lab.fresh() as target:
         ended, _ = revision(target, "create everything")
         assert "WARNING" not in ended.output

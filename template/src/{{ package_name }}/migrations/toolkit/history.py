@@ -66,7 +66,7 @@ class Recorder:
         changed = _changed(step, heads)
         if not self.steps:
             _create_history_within(ctx)
-            changed[:0] = self._stamp_what_was_before(ctx, _before(step, heads)[::-1])
+            changed[:0] = self._stamp_what_was_before(ctx, step, heads)
         now, insert = time.monotonic(), _insert(ctx.dialect.name)
         for direction, script in changed:
             row: dict[str, Any] = {
@@ -83,16 +83,18 @@ class Recorder:
         self.since = time.monotonic()
 
     def _stamp_what_was_before(
-        self, ctx: MigrationContext, before: Sequence[Script]
+        self, ctx: MigrationContext, step: MigrationInfo, heads: set[str]
     ) -> list[tuple[str, Script]]:
         """What others had applied, such as plain Alembic, when the history begins."""
-        if ctx.as_sql:
-            for insert in _insert_unless_told(before, self._origin["release"], ctx.dialect.name):
-                ctx.execute(insert)
-            return []
         connection = cast(sa.Connection, ctx.connection)
-        has_begun = connection.execute(sa.select(HISTORY.c.id).limit(1)).first()
-        return [] if has_begun else [("stamp", script) for script in before]
+        if not ctx.as_sql and connection.execute(sa.select(HISTORY.c.id).limit(1)).first():
+            return []
+        before = _before(step, heads)[::-1]
+        if not ctx.as_sql:
+            return [("stamp", script) for script in before]
+        for insert in _insert_unless_told(before, self._origin["release"], ctx.dialect.name):
+            ctx.execute(insert)
+        return []
 
     @cached_property
     def _origin(self) -> dict[str, str | None]:
@@ -221,8 +223,9 @@ def _before(step: MigrationInfo, heads: set[str]) -> list[Script]:
 
 
 def _lineage(revisions: RevisionMap, heads: set[str]) -> list[Script]:
-    """The heads and everything below, newest first."""
-    return _scripts(revisions.iterate_revisions(tuple(heads), "base"))
+    """The heads, of which one may be below another, and everything below, newest first."""
+    below = {each for head in heads for each in revisions.iterate_revisions(head, "base")}
+    return _scripts(each for each in revisions.iterate_revisions("heads", "base") if each in below)
 
 
 def _scripts(revisions: Iterable[Any]) -> list[Script]:
