@@ -50,7 +50,7 @@ CHANGES = {
 }
 #: Where the server knows them.
 COMMENTS = {
-    '    __table_args__ = {"comment": "where things are"}\n': ("", "table boxes is "),
+    '"comment": "where things are", ': ("", "table boxes is "),
     ', comment="not much"': (', comment="a lot"', "column things.small is "),
 }
 

@@ -78,7 +78,7 @@ def test_what_is_pending(three: Lab, database: str) -> None:
 def test_a_statement_of_nothing(lab: Lab) -> None:
     lab.write("r1", 'op.execute(";")')
     with lab.fresh() as target:
-        assert "r1 (" in target.db("plan").output
+        assert "r1, src/" in target.db("plan").output
 
 
 def test_what_cannot_be_looked_at(three: Lab) -> None:
