@@ -86,15 +86,15 @@ class Recorder:
         self, ctx: MigrationContext, step: MigrationInfo, heads: set[str]
     ) -> list[tuple[str, Script]]:
         """What others had applied, such as plain Alembic, when the history begins."""
-        connection = cast(sa.Connection, ctx.connection)
-        if not ctx.as_sql and connection.execute(sa.select(HISTORY.c.id).limit(1)).first():
+        if ctx.as_sql:
+            before, release = _before(step, heads)[::-1], self._origin["release"]
+            for insert in _insert_unless_told(before, release, ctx.dialect.name):
+                ctx.execute(insert)
             return []
-        before = _before(step, heads)[::-1]
-        if not ctx.as_sql:
-            return [("stamp", script) for script in before]
-        for insert in _insert_unless_told(before, self._origin["release"], ctx.dialect.name):
-            ctx.execute(insert)
-        return []
+        connection = cast(sa.Connection, ctx.connection)
+        if connection.execute(sa.select(HISTORY.c.id).limit(1)).first():
+            return []
+        return [("stamp", script) for script in reversed(_before(step, heads))]
 
     @cached_property
     def _origin(self) -> dict[str, str | None]:
