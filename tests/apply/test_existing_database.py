@@ -39,7 +39,9 @@ def test_tables_of_somebody_else(lab: Lab) -> None:
         assert ended.output == "FAILED: This release has no migrations: write one first.\n"
         lab.write("r1", 'op.execute("DROP TABLE nowhere")')
         ended = target.db("baseline")
-        assert "throw-away database: r1.py, line 12: `DROP TABLE nowhere` failed: " in ended.output
+        where = "throw-away database: r1.py, line 12: `DROP TABLE nowhere` failed: "
+        assert where in ended.output
+        assert where in target.db("check").output
         lab.write("r1", CREATE)
         for command in (target.alembic, target.db):
             ended = command("upgrade", "head")

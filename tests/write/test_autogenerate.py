@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from ..apply import models
 from ..apply.lab import ON_SERVERS, Lab, Target, restricted
@@ -332,6 +333,11 @@ def test_without_the_right_to_make_a_database(lab: Lab, write: Write) -> None:
         ended = Target(lab, user).db("check", DATABASE_SCRATCH_URL=target.url)
         assert ended.code == 1
         assert "table users is missing" in ended.output
+        nobody = make_url(target.url).set(username="nobody_at_all", password="wrong")
+        nowhere = nobody.render_as_string(hide_password=False)
+        ended = Target(lab, user).db("check", DATABASE_SCRATCH_URL=nowhere)
+        assert ended.code == 2
+        assert "Correct DATABASE_SCRATCH_URL, or create what is missing" in ended.output
 
 
 @on_postgresql

@@ -19,12 +19,14 @@ from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
 from ... import driver
+from ...config import load_settings
 from .config import alembic_config, migration_url, scratch_url
 from .connection import look
 from .schema import definitions
 from .schema.omissions import without_warnings
 
 Way = Literal["upgrade", "downgrade"]
+ALEMBIC = Path(command.__file__).parent
 
 
 @contextmanager
@@ -45,7 +47,11 @@ def create_database(elsewhere: URL, url: URL) -> None:
         driver.create_database(elsewhere)
     except DBAPIError as error:
         if error.statement is None:  # There is no connection.
-            raise CommandError(driver.explain(error, url)) from None
+            said = driver.explain(error, url)
+            settings = load_settings()
+            if url == settings.scratch_url != settings.migration_url:
+                said = said.replace("DATABASE_URL", "DATABASE_SCRATCH_URL")
+            raise CommandError(said) from None
         how = definitions.ALLOW.format(user=url.username, database=url.database)
         raise CommandError(
             "To compare with, and for tests, the migrations are run in a throw-away database on"
@@ -103,9 +109,14 @@ def explained() -> Iterator[None]:
 
 
 def _line(error: Exception) -> str:
-    """Of the migration, if it is what the database refuses."""
-    frames = extract_tb((error.__cause__ or error).__traceback__)
-    calls = [each for each in frames if each.name in get_args(Way)]
+    """Of the migration, if it is what fails; Alembic has functions of that name, too."""
+    errors = filter(None, (error, error.__cause__))
+    frames = [frame for each in errors for frame in extract_tb(each.__traceback__)]
+    calls = [
+        frame
+        for frame in frames
+        if frame.name in get_args(Way) and not Path(frame.filename).is_relative_to(ALEMBIC)
+    ]
     return f"{Path(calls[-1].filename).name}, line {calls[-1].lineno}: " if calls else ""
 
 
