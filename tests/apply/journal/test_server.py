@@ -71,7 +71,8 @@ def test_what_a_killed_server_left_of_a_trigger_is_removed(workshop: Workshop) -
             closing(Proxy("127.0.0.1", make_url(url).port or 0)) as proxy,
             patch.object(workshop, "proxy", proxy),
         ):
-            case.interrupt("CREATE TRIGGER", moment="before")
+            case.interrupt("CREATE TRIGGER")
+            case.execute("DROP TRIGGER x")
             file = _folder(server) / "data" / "service" / "x.TRN"
             file.write_text("TYPE=TRIGGERNAME\ntrigger_table=t\n")
             case.complete()

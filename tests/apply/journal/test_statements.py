@@ -57,21 +57,28 @@ def test_kind(statements: Any, sql: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sql", "may"),
+    ("sql", "named", "other"),
     [
-        ("ALTER TABLE t ENGINE = MyISAM", True),
-        ("SET default_storage_engine = MyISAM", True),
-        ("CREATE TABLE a LIKE b", True),
-        ("RENAME TABLE a TO b", True),
-        ("ALTER TABLE a RENAME b", True),
-        ("USE other", True),
-        ("CALL p()", True),
-        ("CREATE TABLE a (id INT)", False),
-        ("ALTER TABLE t ADD COLUMN likely INT", False),
+        ("CREATE TABLE a (id INT)", True, False),
+        ("CREATE OR REPLACE VIEW a AS SELECT 1", True, False),
+        ("DROP TABLE a", True, False),
+        ("RENAME TABLE a TO b", True, False),
+        ("ALTER TABLE a RENAME b", True, False),
+        ("ALTER TABLE t ENGINE = MyISAM", True, False),
+        ("ALTER TABLE t CONVERT PARTITION p TO TABLE a", True, False),
+        ("ALTER TABLE t ADD COLUMN renamed INT", False, False),
+        ("CREATE INDEX i ON t (id)", False, False),
+        ("CREATE UNIQUE INDEX i ON t (id)", False, False),
+        ("INSERT INTO t VALUES (1)", False, False),
+        ("SET sql_mode = ''", False, False),
+        ("USE other", False, True),
+        ("CALL p()", False, True),
+        ("DROP DATABASE d", True, True),
     ],
 )
-def test_what_may_bring_another_engine(statements: Any, sql: str, may: bool) -> None:
-    assert statements.Statement.parse(sql).may_change_engines is may
+def test_what_may_bring_or_take_tables(statements: Any, sql: str, named: bool, other: bool) -> None:
+    statement = statements.Statement.parse(sql)
+    assert (statement.may_change_tables, statement.may_change_any_table) == (named, other)
 
 
 def test_comments_and_space_do_not_count_outside_quotes(statements: Any) -> None:

@@ -149,7 +149,7 @@ class Replay:
             self._execute_in_transaction(execution)
 
     def _execute_alone(self, execution: Execution) -> None:
-        """It commits what is open, so the journal does it before, with the intent."""
+        """With what is open the intent is committed, too, before it begins."""
         statement = execution.statement
         can_be_seen = statement.kind is Kind.DEFINE
         before = self._schema.digest(statement) if can_be_seen else None
@@ -158,7 +158,10 @@ class Replay:
             schema_before=before, outcome=nothing
         )
         self._write(intent)
-        self._commit()
+        self.before_commit()
+        if not can_be_seen:  # A definition commits what is open before it begins.
+            self._wire.commit()
+        self._since_savepoint = None
         self._schema.forget(statement)
         try:
             with self._wire.autocommit() if statement.waits_for_itself else nullcontext():

@@ -1,6 +1,7 @@
 """Digests of what a statement is about: another one afterwards means that it took effect."""
 
 import re
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -30,6 +31,15 @@ class Table(NamedTuple):
         return "/".join(spelled)
 
 
+#: By name.
+Tables = dict[str, tuple[Table, ...]]
+
+
+def _spelled(names: Iterable[str]) -> set[str]:
+    """Where the server keeps names in small letters, a statement may have large ones."""
+    return {spelled for name in names for spelled in (name, name.lower())}
+
+
 def _file_code(character: re.Match[str]) -> str:
     return f"@{ord(character[0]):04x}"
 
@@ -39,13 +49,16 @@ class Schema:
         self._wire = wire
         is_mariadb = getattr(connection.dialect, "is_mariadb", False)
         self._tables_of_innodb = "innodb_sys_tables" if is_mariadb else "innodb_tables"
-        #: By schema, the tables of MyISAM, Aria and the like; None is the schema that is in use.
-        self._others: dict[str | None, set[str]] = {}
-        self._is_steady = wire.run("SELECT @@default_storage_engine") == [("InnoDB",)]
+        #: Whether `T` and `t` may both be names of tables, and a statement that says `t` names one.
+        self._is_exact = not is_mariadb and wire.run("SELECT @@lower_case_table_names") == [(0,)]
+        #: By schema and name, what there is: to ask for it takes long. None is the schema in use.
+        self._known: dict[str | None, Tables] = {}
+        #: Names of which it is to be asked again.
+        self._doubtful: set[str] = set()
 
     def digest(self, statement: Statement) -> str:
         """Only of what it names: whatever else happens meanwhile changes nothing."""
-        tables = self._tables(statement)
+        tables = sorted(self._tables(statement))
         seen: list[Any] = [(table, self.show("TABLE", table.quoted)) for table in tables]
         seen += [(*found, self.show(*found)) for found in statement.objects]
         mark = ""
@@ -67,48 +80,61 @@ class Schema:
 
     def writes_outside_transactions(self, statement: Statement) -> bool:
         """Whether it names a table of another engine than InnoDB."""
-        named = {(None, word) for word in statement.words} | statement.pairs
-        return any(table.lower() in self._of_other_engines(schema) for schema, table in named)
-
-    def _of_other_engines(self, schema: str | None) -> set[str]:
-        if schema not in self._others:
-            rows = self._wire.run(
-                "SELECT table_name FROM information_schema.tables WHERE engine <> 'InnoDB'"
-                f" AND table_schema = {'DATABASE()' if schema is None else '%s'}",
-                *([] if schema is None else [schema]),
-            )
-            self._others[schema] = {name.lower() for (name,) in rows}
-        return self._others[schema]
+        found = self._in_use(statement.words)
+        for schema, name in statement.pairs:
+            found |= self._in(schema, {name})
+        return any(table.engine not in {"InnoDB", None} for table in found)
 
     def forget(self, statement: Statement) -> None:
-        """It is executed next: after it, also if it fails, tables may be of other engines."""
-        self._is_steady = self._is_steady and not statement.may_change_engines
-        if not self._is_steady:
-            self._others.clear()
+        """It is executed next: after it, also if it fails, there may be other tables."""
+        if statement.may_change_any_table:
+            self._known.clear()
+        elif statement.may_change_tables:
+            self._known = {None: self._known[None]} if None in self._known else {}
+            self._doubtful |= statement.words
 
-    def _tables(self, statement: Statement) -> list[Table]:
+    def _tables(self, statement: Statement) -> set[Table]:
         """The tables and views that it may mean: whatever in it is the name of one."""
-        names = statement.words | {word.lower() for word in statement.words}
-        found = self._find("table_schema = DATABASE()", names)
-        pairs = statement.pairs
+        found, pairs = self._in_use(statement.words), statement.pairs
         if pairs:
             schemas = self._wire.run(
                 "SELECT schema_name FROM information_schema.schemata WHERE schema_name IN %s",
                 tuple({schema for schema, _ in pairs}),
             )
             for (schema,) in schemas:
-                tables = {table for found_in, table in pairs if found_in == schema}
-                found += self._find("table_schema = %s", tables, schema)
-        return sorted(set(found))
+                found |= self._in(schema, {name for found_in, name in pairs if found_in == schema})
+        return found
 
-    def _find(self, where: str, names: set[str], *schema: str) -> list[Table]:
+    def _in_use(self, names: Iterable[str]) -> set[Table]:
+        if None in self._known and self._doubtful:
+            found = self._find(None, _spelled(self._doubtful))
+            gone = dict.fromkeys(map(self._key, _spelled(self._doubtful)), ())
+            self._known[None] |= gone | found
+        self._doubtful.clear()
+        return self._in(None, names)
+
+    def _in(self, schema: str | None, names: Iterable[str]) -> set[Table]:
+        if schema not in self._known:
+            self._known[schema] = self._find(schema)
+        known = self._known[schema]
+        return {table for name in _spelled(names) for table in known.get(self._key(name), ())}
+
+    def _key(self, name: str) -> str:
+        return name if self._is_exact else name.lower()
+
+    def _find(self, schema: str | None, names: Collection[str] = ()) -> Tables:
         rows = self._wire.run(
             "SELECT table_schema, table_name, engine FROM information_schema.tables"
-            f" WHERE {where} AND table_name IN %s",
-            *schema,
-            tuple(names),
+            f" WHERE table_schema = {'DATABASE()' if schema is None else '%s'}"
+            f"{' AND table_name IN %s' if names else ''}",
+            *([] if schema is None else [schema]),
+            *([tuple(names)] if names else []),
         )
-        return [Table(*row) for row in rows]
+        found: Tables = {}
+        for row in rows:
+            table = Table(*row)
+            found[self._key(table.name)] = (*found.get(self._key(table.name), ()), table)
+        return found
 
     def _identity(self, table: Table) -> Any:
         """InnoDB's numbers of the table and its partitions; nothing when it does not tell."""

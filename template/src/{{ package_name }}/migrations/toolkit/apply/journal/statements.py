@@ -65,7 +65,10 @@ _REPEATABLE = re.compile(r"CREATE OR REPLACE\b|(CREATE|DROP) \w+ IF\b", _FLAGS)
 _EXCHANGE = r"ALTER\b.*\bEXCHANGE PARTITION\b"
 _SWAPS = re.compile(rf"RENAME\b.*,|{_EXCHANGE}", _FLAGS)
 _HIDDEN = re.compile(rf"TRUNCATE\b|RENAME\b|ALTER\b.*\bTRUNCATE PARTITION\b|{_EXCHANGE}", _FLAGS)
-_ENGINES = re.compile(r"ENGINE|\bLIKE\b|\bRENAME\b|\bUSE\b", _FLAGS)
+_SAME_TABLES = re.compile(
+    r"(CREATE|DROP) (OR REPLACE )?(\w+ )?INDEX\b|ALTER\b(?!.*\b(RENAME|ENGINE|CONVERT)\b)", _FLAGS
+)
+_OTHER_SCHEMA = re.compile(r"USE\b|DROP (DATABASE|SCHEMA)\b", _FLAGS)
 _DROPS = re.compile(r"DROP (TABLES?|VIEW|SEQUENCE)\b(.*)", _FLAGS)
 _ONE_STATEMENT = re.compile(r"SET STATEMENT .*? FOR (.*)", _FLAGS)
 _PATH = rf"(?:{NAME} ?\. ?)?{NAME}"
@@ -120,9 +123,14 @@ class Statement:
         return bool(_HIDDEN.match(self.essence))
 
     @property
-    def may_change_engines(self) -> bool:
-        """Whether after it a table of another engine may be there, also by a name that was free."""
-        return self.kind is Kind.OPAQUE or bool(_ENGINES.search(self.text))
+    def may_change_tables(self) -> bool:
+        """Whether after it one that it names may be there, gone, or of another engine."""
+        return self.kind is Kind.DEFINE and not _SAME_TABLES.match(self.essence)
+
+    @property
+    def may_change_any_table(self) -> bool:
+        """The same of one that it does not name."""
+        return self.kind is Kind.OPAQUE or bool(_OTHER_SCHEMA.match(self.essence))
 
     @property
     def swaps(self) -> bool:

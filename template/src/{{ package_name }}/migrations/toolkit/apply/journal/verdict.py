@@ -38,6 +38,7 @@ def took_effect(entry: Entry, schema: Schema, wire: Wire, resume: Resume | None)
         _remove_orphans(statement, schema, wire)
         return False
     if statement.drops:
+        schema.forget(statement)
         wire.run(statement.drops)
     return True
 
