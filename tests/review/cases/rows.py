@@ -1,0 +1,92 @@
+"""Rows that are changed, also by what a block, a function or a trigger does."""
+
+CASES = {
+    "update": ("PM", "op.execute(\"UPDATE {t} SET name = 'x'\")  # -> unbatched-update"),
+    "update and delete through a join": (
+        "M",
+        """
+        op.create_table("{t}x", sa.Column("a", sa.Integer))
+        op.execute("UPDATE {t}x x JOIN {t} AS r ON r.id = x.a SET x.a = 1, r.name = 'x'")  # -> unbatched-update
+        op.execute("UPDATE IGNORE {t}x JOIN {t} ON {t}.id = a SET {t}.number = a")  # -> unbatched-update
+        op.execute("UPDATE {t}x x JOIN {t} r ON r.id = x.a SET x.a = r.id WHERE r.id = 2")
+        op.execute("DELETE r FROM {t}x x JOIN {t} r ON r.id = x.a")  # -> unbatched-update
+        op.execute("DELETE {t} FROM {t}x JOIN {t} ON {t}.id = a")  # -> unbatched-update
+        op.execute("DELETE FROM r USING {t} AS r JOIN {t}x x ON r.id = x.a")  # -> unbatched-update
+        op.execute("DELETE x FROM {t}x x JOIN {t} r ON r.id = x.a")
+        """,
+    ),
+    "in a block": (
+        "P",
+        """
+        op.execute(  # -> drop-column
+            "DO $$ BEGIN IF true THEN ALTER TABLE {t} DROP nickname; END IF; END $$"
+        )
+        """,
+    ),
+    "statements that a block executes": (
+        "P",
+        """
+        op.execute(  # -> unbatched-update
+            "DO $$ BEGIN EXECUTE $q$UPDATE {t} SET name = 'it''s' WHERE id = $1$q$ USING 1; END $$"
+        )
+        op.execute(  # -> drop-column
+            "DO $$ BEGIN EXECUTE 'ALTER TABLE {t} DROP nickname'; END $$"
+        )
+        op.execute(  # -> dynamic-sql
+            "DO $$ BEGIN EXECUTE format('ALTER TABLE %I DROP number', '{t}'); END $$"
+        )
+        op.execute(  # -> dynamic-sql
+            "DO $$ BEGIN EXECUTE 'ALTER TABLE {t} ' || 'DROP other'; END $$"
+        )
+        op.execute("DO $$ BEGIN EXECUTE 'CREATE TABLE {t}x (a int)'; END $$")
+        """,
+    ),
+    "merge": (
+        "P",
+        """
+        op.execute(  # -> unbatched-update
+            "MERGE INTO {t} USING (SELECT 1 AS id) s ON {t}.id = s.id"
+            " WHEN MATCHED THEN UPDATE SET name = 'x'"
+        )
+        """,
+    ),
+    "update by an expression": (
+        "PM",
+        """
+        users = sa.table("{t}", sa.column("name"))
+        op.execute(users.update().values(name="x"))  # -> unbatched-update
+        op.execute(users.delete())  # -> unbatched-update
+        """,
+    ),
+    "rows of a new table": (
+        "PMS",
+        """
+        new = op.create_table("{t}x", sa.Column("a", sa.Integer))
+        op.bulk_insert(new, [{"a": 1}])
+        op.execute("INSERT INTO {t}x SELECT id FROM {t}")
+        op.execute("UPDATE {t}x SET a = 2")
+        """,
+    ),
+    "update of what is locked": (
+        "P",
+        """
+        op.add_column("{t}", sa.Column("age", sa.Integer))
+        op.execute("UPDATE {t} SET age = 1")  # -> data-and-schema unbatched-update
+        """,
+    ),
+    "what a function will do": (
+        "P",
+        """
+        op.execute("CREATE FUNCTION {t}f() RETURNS void LANGUAGE sql AS $$SELECT 1; DELETE FROM {t} $$")
+        """,
+    ),
+    "what a trigger will do": (
+        "M",
+        """
+        op.execute(
+            "CREATE TRIGGER {t}g AFTER INSERT ON z0 FOR EACH ROW"
+            " BEGIN SET @a = 1; DELETE FROM {t}; END"
+        )
+        """,
+    ),
+}
