@@ -10,8 +10,8 @@ import pytest
 from ..apply.lab import Lab, Target
 from ..migrations import Migrations
 from ..projects import Project
+from .branches import on_sqlite
 from .endings import refuses, succeed
-from .test_team import on_sqlite
 
 pytestmark = pytest.mark.slow
 
