@@ -8,14 +8,11 @@ import sys
 from collections.abc import Sequence
 
 import pytest
-from sqlalchemy.engine import make_url
 
-from ..apply import models
-from ..apply.lab import ON_SERVERS, Lab, Target, restricted
+from ..apply.lab import Lab, Target
 from .authoring import (
     Made,
     Write,
-    on_postgresql,
     on_sqlite,
     revision,
     run_history,
@@ -134,159 +131,6 @@ def test_what_is_dangerous(lab: Lab, write: Write) -> None:
         subprocess.run(words, cwd=lab.project.path, check=True)
 
 
-def test_types_and_defaults_of_all_kinds(lab: Lab, write: Write) -> None:
-    """There is no difference after one migration for all of them."""
-    write({})
-    (lab.project.package / "shop" / "models.py").write_text(models.on(lab.database))
-    with lab.fresh() as target:
-        ended, _ = revision(target, "create everything")
-        assert "WARNING" not in ended.output
-        ended = target.db("check")
-        assert ended.code == 0, ended.output
-
-
-@on_postgresql
-def test_a_text_becomes_an_enum_and_back(lab: Lab, write: Write) -> None:
-    with lab.fresh() as target:
-        write(columns(mood="sa.String(20)"))
-        revision(target, "create users")
-        write(columns(mood="sa.Enum('sad', 'glad', name='mood')"))
-        ended, text = revision(target, "allow two moods")
-        assert "WARNING: users.mood: From VARCHAR(20) to the enum mood, which fails" in ended.output
-        assert 'postgresql_using="mood::mood"' in text
-        assert target.db("check").code == 0
-        write(columns(mood="sa.String(20)"))
-        ended, text = revision(target, "allow any mood")
-        assert "the database refuses" not in ended.output
-        assert text.index("type_=sa.String") < text.index('op.execute("DROP TYPE mood")')
-        assert target.db("upgrade").code == target.db("downgrade", "-2").code == 0
-
-
-@on_postgresql
-def test_types_that_sqlalchemy_does_not_reflect(lab: Lab, write: Write) -> None:
-    """Such as those of extensions: renamed and changed by what the models call them."""
-    kind = "sa.dialects.postgresql.JSONPATH"
-    steps = [
-        columns(old=kind, path=f"{kind}, nullable=False", gone="sa.Integer"),
-        columns(new=kind, path=f"{kind}, comment='of a tree'"),
-    ]
-    orders = [
-        {"models": tables(parts), "message": message, "x": [x]}
-        for parts, message, x in zip(
-            steps,
-            ("create users", "change users"),
-            ("no-rename", "rename=users.old:new"),
-            strict=True,
-        )
-    ]
-    with lab.fresh() as target:
-        write({})
-        made = run_history(target, orders, "rows")
-    for answer in made.answers:
-        assert (answer["error"], answer["check"]) == ("", "")
-        assert "write this yourself" not in answer["said"]
-    assert made.ways_back == made.losses == []
-
-
-@on_sqlite
-def test_models_that_are_not_right(lab: Lab, write: Write) -> None:
-    with lab.fresh() as target:
-        for kind, place in (
-            ("sa.types.NullType", "(in table 'users', column 'mood')"),
-            ("sa.Boolean(create_constraint=True)", "the type of users.mood brings along"),
-            ("sa.ForeignKey('user.id')", "'users.mood' could not find table 'user'"),
-        ):
-            write(columns(mood=kind))
-            for command in ["check"], ["revision", "--autogenerate", "-m", "add moods"]:
-                ended = target.db(*command)
-                assert ended.code == (2 if command == ["check"] else 1)
-                assert place in ended.output
-                assert ended.output.count("\n") == 1
-
-
-@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
-def test_what_the_server_has_named(lab: Lab, write: Write) -> None:
-    """Foreign keys without a name are numbered, and have an index that is called as the column."""
-    keys = [
-        f"{column} INTEGER, {name} FOREIGN KEY ({column}) REFERENCES users (id)"
-        for column, name in {"a": "", "b": "", "c": "", "d": "CONSTRAINT named"}.items()
-    ]
-    lab.write(
-        "r0",
-        f"op.execute('CREATE TABLE users (id INTEGER PRIMARY KEY AUTO_INCREMENT, {', '.join(keys)})')",
-    )
-    names = {"a": "'users_ibfk_2'", "b": "'users_ibfk_1'", "c": "None", "d": "'named'"}
-    write(
-        columns(**{key: f"sa.ForeignKey('users.id', name={name})" for key, name in names.items()})
-    )
-    with lab.fresh() as target:
-        ended = target.db("check")
-        assert ended.code == 0, ended.output
-        write(columns(**dict.fromkeys("abcd", "sa.ForeignKey('users.id')")))
-        models = lab.project.package / "shop" / "models.py"
-        unnamed = "Base.metadata.naming_convention = sa.MetaData().naming_convention\n"
-        models.write_text(models.read_text().replace("sa.Table", f"{unnamed}sa.Table", 1))
-        ended = target.db("check")
-        assert ended.code == 0, ended.output
-        # The server refuses the other table, so that this is found by Alembic.
-        write(columns(a="sa.String") | {"tags": "sa.Column('a', sa.Integer), sa.Index('ix_none')"})
-        ended = target.db("check")
-        assert ended.output.endswith(
-            "VARCHAR requires a length on dialect mariadb. Correct the model.\n"
-        )
-        assert "Traceback" not in ended.output
-
-
-@on_sqlite
-def test_what_is_left_to_the_author(lab: Lab, write: Write) -> None:
-    """What it says to write makes the tables alike."""
-    lab.write("r0", "op.create_table('users', sa.Column('id', sa.Integer, primary_key=True))")
-    with lab.fresh() as target:
-        write({})
-        before = versions(lab)
-        ended, text = revision(target, "give no key twice")
-        assert "table users is without options, and should be AUTOINCREMENT" in text
-        [advice] = re.findall(r"`(with op\.batch_alter_table.*): pass`", ended.output)
-        [path] = versions(lab) - before
-        path.write_text(text.replace("    pass", f"    {advice}:\n        pass", 1))
-        ended = target.db("check")
-        assert ended.code == 0, ended.output
-        write({"ix": "sa.Index('ix_none')"})
-        ended, _ = revision(target, "find by nothing")
-        assert "refuses a part of it: `CREATE INDEX ix_none ON users ()` failed: " in ended.output
-
-
-@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
-def test_a_key_for_what_has_none(lab: Lab, write: Write) -> None:
-    """What it says to write numbers the rows that are there."""
-    make, where, users = "pass", {}, "users"
-    if lab.database == "postgresql":
-        make, where, users = (
-            "op.execute('CREATE SCHEMA billing')",
-            {"schema": "schema='billing'"},
-            "billing.users",
-        )
-    table = ", ".join(("'users', sa.Column('name', sa.String(50))", *where.values()))
-    lab.write("r0", f"{make}\nop.create_table({table})")
-    with lab.fresh() as target:
-        target.db("upgrade")
-        target.execute(f"INSERT INTO {users} (name) VALUES ('Ada'), ('Grace')")
-        write(columns(name="sa.String(50)") | where)
-        before = versions(lab)
-        ended, text = revision(target, "number the users")
-        [advice] = re.findall(r"made as the key: `(op\.add_column[^`]*)`", ended.output)
-        [path] = versions(lab) - before
-        added = re.compile(r"op\.add_column\(.*\)\n +op\.create_primary_key\(.*\)\n")
-        dropped = re.compile(r"op\.drop_constraint\(.*\)\n +(?=op\.drop_column)")
-        path.write_text(dropped.sub("", added.sub(f"{advice}\n", text, count=1)))
-        assert target.db("upgrade").code == 0
-        assert target.query(f"SELECT id FROM {users} ORDER BY id") == [(1,), (2,)]
-        ended = target.db("check")
-        assert ended.code == 0, ended.output
-        assert target.db("downgrade", "-1").code == 0
-        assert target.db("upgrade").code == 0
-
-
 @on_sqlite
 @pytest.mark.parametrize(("no_color", "red"), [("", True), ("1", False)])
 def test_a_loss_is_red_on_a_terminal(lab: Lab, write: Write, no_color: str, *, red: bool) -> None:
@@ -320,75 +164,6 @@ def test_a_loss_is_red_on_a_terminal(lab: Lab, write: Write, no_color: str, *, r
         os.close(ours)
         assert ("\x1b[31mWARNING: " in said) is red, said
         assert "WARNING: users.name: Dropped with its values." in said
-
-
-@ON_SERVERS
-def test_without_the_right_to_make_a_database(lab: Lab, write: Write) -> None:
-    write({})
-    with lab.fresh() as target, restricted(target) as user:
-        ended = Target(lab, user).db("check")
-        assert ended.code == 2
-        assert "DATABASE_SCRATCH_URL" in ended.output
-        assert "Traceback" not in ended.output
-        ended = Target(lab, user).db("check", DATABASE_SCRATCH_URL=target.url)
-        assert ended.code == 1
-        assert "table users is missing" in ended.output
-        nobody = make_url(target.url).set(username="nobody_at_all", password="wrong")
-        nowhere = nobody.render_as_string(hide_password=False)
-        ended = Target(lab, user).db("check", DATABASE_SCRATCH_URL=nowhere)
-        assert ended.code == 2
-        assert "Correct DATABASE_SCRATCH_URL, or create what is missing" in ended.output
-
-
-@on_postgresql
-def test_what_only_migrations_make(lab: Lab, write: Write) -> None:
-    """An extension is there for the models, too; for a function Alembic alone compares."""
-    function = "CREATE FUNCTION nobody() RETURNS text LANGUAGE sql AS $$ SELECT 'nobody' $$"
-    lab.write("r0", f'op.execute("""CREATE EXTENSION citext; {function}""")')
-    with lab.fresh() as target:
-        if not target.query("SELECT 1 FROM pg_available_extensions WHERE name = 'citext'"):
-            pytest.skip("this server has no citext")
-        write(columns(name="sa.dialects.postgresql.CITEXT"))
-        ended, _ = revision(target, "create users")
-        assert "cannot be made" not in ended.output
-        assert target.db("check").code == 0
-        write(columns(name="sa.Text, server_default=sa.text('nobody()')"))
-        ended, text = revision(target, "change the name")
-        assert "failed: function nobody() does not exist" in ended.output
-        assert "sa.text('nobody()')" in text.replace('"', "'")
-        assert target.db("check").code == 0
-
-
-@on_sqlite
-def test_no_model_is_left(lab: Lab, write: Write) -> None:
-    write(columns(age="sa.Integer"))
-    with lab.fresh() as target:
-        revision(target, "create users")
-        lab.project.package.joinpath("shop", "models.py").write_text("")
-        ended = target.db("check")
-        assert ended.code == 1
-        assert "They differ:\n  table users should not be there" in ended.output
-
-
-@on_sqlite
-def test_what_env_py_leaves_out(lab: Lab, write: Write) -> None:
-    """By its `include_object`, as Alembic has it."""
-    env = lab.project.package / "migrations" / "env.py"
-    original = env.read_text()
-    with lab.fresh() as target:
-        write(columns(age="sa.Integer") | {"ck": "sa.CheckConstraint('age > 1', name='age')"})
-        revision(target, "create users")
-        write(columns(age="sa.Integer") | {"ck": "sa.CheckConstraint('age > 2', name='age')"})
-        env.write_text(
-            original.replace(
-                "    target_metadata=load_models,\n",
-                "    target_metadata=load_models,\n"
-                "    include_object=lambda _, name, kind, *__: kind != 'check_constraint',\n",
-            )
-        )
-        assert target.db("check").code == 0
-        env.write_text(original)
-        assert target.db("check").code == 1
 
 
 @on_sqlite

@@ -1,0 +1,66 @@
+"""What is left to the author, who is told what to write."""
+
+import re
+
+import pytest
+
+from ..apply.lab import Lab
+from .authoring import (
+    Write,
+    on_sqlite,
+    revision,
+    versions,
+)
+from .steps import columns
+
+pytestmark = pytest.mark.slow
+
+
+@on_sqlite
+def test_what_is_left_to_the_author(lab: Lab, write: Write) -> None:
+    """What it says to write makes the tables alike."""
+    lab.write("r0", "op.create_table('users', sa.Column('id', sa.Integer, primary_key=True))")
+    with lab.fresh() as target:
+        write({})
+        before = versions(lab)
+        ended, text = revision(target, "give no key twice")
+        assert "table users is without options, and should be AUTOINCREMENT" in text
+        [advice] = re.findall(r"`(with op\.batch_alter_table.*): pass`", ended.output)
+        [path] = versions(lab) - before
+        path.write_text(text.replace("    pass", f"    {advice}:\n        pass", 1))
+        ended = target.db("check")
+        assert ended.code == 0, ended.output
+        write({"ix": "sa.Index('ix_none')"})
+        ended, _ = revision(target, "find by nothing")
+        assert "refuses a part of it: `CREATE INDEX ix_none ON users ()` failed: " in ended.output
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+def test_a_key_for_what_has_none(lab: Lab, write: Write) -> None:
+    """What it says to write numbers the rows that are there."""
+    make, where, users = "pass", {}, "users"
+    if lab.database == "postgresql":
+        make, where, users = (
+            "op.execute('CREATE SCHEMA billing')",
+            {"schema": "schema='billing'"},
+            "billing.users",
+        )
+    table = ", ".join(("'users', sa.Column('name', sa.String(50))", *where.values()))
+    lab.write("r0", f"{make}\nop.create_table({table})")
+    with lab.fresh() as target:
+        target.db("upgrade")
+        target.execute(f"INSERT INTO {users} (name) VALUES ('Ada'), ('Grace')")
+        write(columns(name="sa.String(50)") | where)
+        before = versions(lab)
+        ended, text = revision(target, "number the users")
+        [advice] = re.findall(r"made as the key: `(op\.add_column[^`]*)`", ended.output)
+        [path] = versions(lab) - before
+        added = re.compile(r"op\.add_column\(.*\)\n +op\.create_primary_key\(.*\)\n")
+        dropped = re.compile(r"op\.drop_constraint\(.*\)\n +(?=op\.drop_column)")
+        path.write_text(dropped.sub("", added.sub(f"{advice}\n", text, count=1)))
+        assert target.db("upgrade").code == 0
+        assert target.query(f"SELECT id FROM {users} ORDER BY id") == [(1,), (2,)]
+        ended = target.db("check")
+        assert ended.code == 0, ended.output
+        assert target.db("downgrade", "-1").code == 0
+        assert target.db("upgrade").code == 0

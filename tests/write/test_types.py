@@ -1,0 +1,69 @@
+"""Types of columns: also those that only a database or an extension knows."""
+
+import pytest
+
+from ..apply import models
+from ..apply.lab import Lab
+from .authoring import (
+    Write,
+    on_postgresql,
+    revision,
+    run_history,
+)
+from .steps import columns, tables
+
+pytestmark = pytest.mark.slow
+
+
+def test_types_and_defaults_of_all_kinds(lab: Lab, write: Write) -> None:
+    """There is no difference after one migration for all of them."""
+    write({})
+    (lab.project.package / "shop" / "models.py").write_text(models.on(lab.database))
+    with lab.fresh() as target:
+        ended, _ = revision(target, "create everything")
+        assert "WARNING" not in ended.output
+        ended = target.db("check")
+        assert ended.code == 0, ended.output
+
+
+@on_postgresql
+def test_a_text_becomes_an_enum_and_back(lab: Lab, write: Write) -> None:
+    with lab.fresh() as target:
+        write(columns(mood="sa.String(20)"))
+        revision(target, "create users")
+        write(columns(mood="sa.Enum('sad', 'glad', name='mood')"))
+        ended, text = revision(target, "allow two moods")
+        assert "WARNING: users.mood: From VARCHAR(20) to the enum mood, which fails" in ended.output
+        assert 'postgresql_using="mood::mood"' in text
+        assert target.db("check").code == 0
+        write(columns(mood="sa.String(20)"))
+        ended, text = revision(target, "allow any mood")
+        assert "the database refuses" not in ended.output
+        assert text.index("type_=sa.String") < text.index('op.execute("DROP TYPE mood")')
+        assert target.db("upgrade").code == target.db("downgrade", "-2").code == 0
+
+
+@on_postgresql
+def test_types_that_sqlalchemy_does_not_reflect(lab: Lab, write: Write) -> None:
+    """Such as those of extensions: renamed and changed by what the models call them."""
+    kind = "sa.dialects.postgresql.JSONPATH"
+    steps = [
+        columns(old=kind, path=f"{kind}, nullable=False", gone="sa.Integer"),
+        columns(new=kind, path=f"{kind}, comment='of a tree'"),
+    ]
+    orders = [
+        {"models": tables(parts), "message": message, "x": [x]}
+        for parts, message, x in zip(
+            steps,
+            ("create users", "change users"),
+            ("no-rename", "rename=users.old:new"),
+            strict=True,
+        )
+    ]
+    with lab.fresh() as target:
+        write({})
+        made = run_history(target, orders, "rows")
+    for answer in made.answers:
+        assert (answer["error"], answer["check"]) == ("", "")
+        assert "write this yourself" not in answer["said"]
+    assert made.ways_back == made.losses == []
