@@ -17,7 +17,7 @@ from alembic.operations.ops import OpContainer
 from alembic.runtime.migration import MigrationContext
 
 from ..review.cases import CASES, FILES
-from ..rows.test_filled_tables import FOUND, HISTORIES
+from ..rows.histories import FOUND, HISTORIES
 from ..servers import driver_url
 from ..template import ROOT
 from .steps import COLLATIONS, STEPS, Step, tables
