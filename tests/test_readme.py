@@ -3,10 +3,13 @@
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
 
+from .apply.lab import Launcher
+from .migrations import Migrations
 from .projects import Project
 
 Render = Callable[..., Project]
@@ -74,20 +77,21 @@ def test_alembic_works_as_its_tutorial_says(
     render: Render, database: str, database_url: str
 ) -> None:
     """That the table names them; what they do on each database: `test_tutorial.py`."""
-    project = render(database=database).install()
+    project = render(database=database)
     rows = re.findall(r"^\| (`alembic .+`) \| the same", project.read("README.md"), re.M)
-    commands = [command for row in rows for command in re.findall(r"`(alembic [^`]+)`", row)]
+    commands = [command for row in rows for command in re.findall(r"`alembic ([^`]+)`", row)]
     assert len(commands) >= 15
-    for command in commands:
-        if "--autogenerate" in command:
-            models = project.package / "users" / "models.py"
-            models.write_text(models.read_text() + "    age: Mapped[int | None]\n")
-        if "--autogenerate" in command or "check" in command:
-            project.run("alembic", "upgrade", "head", url=database_url)
-        if "merge" not in command:  # there is nothing to merge
-            newest = project.run("alembic", "heads").stdout[:4]
-            words = shlex.split(command.replace("ae1", newest))
-            project.run(*words, url=database_url, ENVIRONMENT="development")
+    with closing(Launcher(project)) as launcher:
+        m = Migrations(project, database_url, launcher)
+        for command in commands:
+            if "--autogenerate" in command:
+                models = project.package / "users" / "models.py"
+                models.write_text(models.read_text() + "    age: Mapped[int | None]\n")
+            if "--autogenerate" in command or "check" in command:
+                m.alembic("upgrade", "head")
+            if "merge" not in command:  # there is nothing to merge
+                newest = m.alembic("heads")[:4]
+                m.alembic(*shlex.split(command.replace("ae1", newest)))
 
 
 def test_every_setting_is_explained(render: Render) -> None:
