@@ -5,7 +5,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from textwrap import dedent, indent
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from ..apply.lab import PATIENCE, Launcher
+from ..apply.launcher import Job
 from ..projects import Project
 from .cases import CASES, ELSEWHERE, FAILURES, FILES, KEYLESS, LETTERS, PARTED, TABLE
 
@@ -232,15 +235,24 @@ def test_squawk(render: Callable[..., Project], tmp_path: Path, database_url: st
     )
 
 
-def test_command(render: Callable[..., Project], tmp_path: Path) -> None:
-    project = render(database="sqlite").install()
+@pytest.fixture
+def launched(render: Callable[..., Project]) -> Iterator[tuple[Project, Launcher]]:
+    project = render(database="sqlite")
+    with closing(Launcher(project)) as launcher:
+        yield project, launcher
+
+
+def test_command(launched: tuple[Project, Launcher], tmp_path: Path) -> None:
+    project, launcher = launched
     url = f"sqlite:///{tmp_path / 'app.db'}"
 
     def lint(*arguments: str, code: int = 0, actions: str = "", url: str = url) -> str:
-        command = (project.console_script, "db", "lint", *arguments)
-        done = project.run(*command, url=url, check=False, GITHUB_ACTIONS=actions)
-        assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
-        return done.stdout + done.stderr
+        variables = {"DATABASE_URL": url, "GITHUB_ACTIONS": actions}
+        words = ["db", "lint", *arguments]
+        job = Job(project.package.name, words, variables, ours=True, apart=True)
+        [ended] = launcher.start(job).result(PATIENCE)
+        assert (ended.code, "Traceback" in ended.errors) == (code, False), ended.errors
+        return ended.output + ended.errors
 
     assert "not a git repository" in lint("--since", "main", code=2)
     project.run("git", "init", "--initial-branch", "main")
