@@ -74,6 +74,24 @@ def test_the_version_table_has_no_other_name(two: Lab, name: str) -> None:
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_what_was_put_before_is_said(two: Lab) -> None:
+    """No upgrade runs it, and a deployment only upgrades."""
+    with two.fresh() as target:
+        target.upgrade()
+        two.write("r1a", ORDERS)
+        two.write("r2", ADD, DROP)
+        assert status(target, "current")["skipped"] == ["r1a"]
+        said = "The database is at r2, and has not run what comes before that: r1a. `my-service db"
+        for command in (target.alembic, target.db):
+            ended = command("upgrade", "head")
+            assert ended.code == 0
+            assert f"{said} status` says what to do.\n" in ended.output
+        two.write("r3", "pass")
+        assert said in target.db("upgrade").output
+        assert (target.revision, target.tables() & {"orders"}) == ("r3", set())
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_to_look_makes_no_file(two: Lab) -> None:
     """DATABASE_URL may be mistyped."""
     with two.fresh() as target:

@@ -18,7 +18,7 @@ from .apply import server
 from .config import migration_url
 from .connection import look
 from .scripts import PUT_BEHIND, read_scripts, title, ways_to_one_head
-from .status import MEANINGS, State, Status, listed, moment
+from .status import MEANINGS, State, Status, listed, moment, skipped
 from .status import status as find_status
 from .whereabouts import advice, origins, whereabouts
 
@@ -69,14 +69,8 @@ class Report:
 
         self._scripts = {each.revision: each for each in self.script.walk_revisions()}
         self._to_adopt = list(to_adopt(self.script).values())
-        self._skipped = self._find_skipped()
-
-    def _find_skipped(self) -> list[str]:
-        """They come before one that the database has, and were not run: as after git's rebase."""
         applied = {each for each, row in self.rows.items() if row.direction in history.APPLIED}
-        known = tuple(each for each in self.found.database if each in self._scripts)
-        lineage = [each.revision for each in self.script.iterate_revisions(known, "base")]
-        return [each for each in reversed(lineage) if applied and each not in applied]
+        self._skipped = skipped(self.found.database, applied, self.script)
 
     def facts(self) -> dict[str, Any]:
         found = self.found

@@ -1,6 +1,6 @@
 """Whether the database is where this release's code expects it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any, Literal
@@ -20,7 +20,7 @@ State = Literal["current", "behind", "ahead", "unknown", "half-applied", "edited
 SHOWN = 5
 
 MEANINGS: dict[State, str] = {
-    "current": "the database has every migration of this release",
+    "current": "the database is at the last migration of this release",
     "behind": "the database lacks migrations of this release",
     "ahead": "a later release has migrated the database, and this one can work with it",
     "unknown": "the database is at a migration that this release does not know",
@@ -101,6 +101,15 @@ def status(
         is_of_later_release=bool(unfinished) and unfinished not in newest_first,
         tables=unmanaged_tables(connection) if pending and not heads else (),
     )
+
+
+def skipped(
+    heads: Iterable[str], applied: Collection[str], script: ScriptDirectory
+) -> tuple[str, ...]:
+    """What comes before one that the database has, and was not run: as after git's rebase."""
+    known = {revision.revision for revision in script.walk_revisions()}.intersection(heads)
+    lineage = [each.revision for each in script.iterate_revisions(tuple(known), "base")]
+    return tuple(each for each in reversed(lineage) if applied and each not in applied)
 
 
 def unmanaged_tables(connection: sa.Connection) -> tuple[str, ...]:
