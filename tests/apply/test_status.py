@@ -221,6 +221,7 @@ def test_a_later_release_migrates_while_an_old_one_waits(lab: Lab) -> None:
 
 @pytest.mark.parametrize("database", ["mysql", "mariadb"], indirect=True)
 def test_half_applied(two: Lab) -> None:
+    two.write("r1", CREATE, 'op.drop_table("users")')
     with two.fresh() as target:
         target.upgrade("r1")
         two.write("r2", f'{ADD}\nraise RuntimeError("no")', DROP)
@@ -228,6 +229,8 @@ def test_half_applied(two: Lab) -> None:
         found = status(target, "half-applied")
         assert (found["unfinished"], found["ready"]) == ("r2", False)
         assert "db upgrade" in found["text"]
+        said = failure(target.db("downgrade", "-1", ENVIRONMENT="production"))
+        assert said.endswith("complete it first, with `my-service db upgrade r2`.")
         see_that_an_old_release_goes_on(two, target, "r2")
         two.write("r2", ADD, DROP)
         target.upgrade()

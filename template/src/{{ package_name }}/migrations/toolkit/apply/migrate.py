@@ -140,11 +140,27 @@ class Plan:
         if self._steps and not (self.is_upgrade or self.is_stamp):
             downgrades = [cast(Script, step.info.up_revision) for step in self._steps]
             connection = cast(Connection, looking.connection)
+            self._refuse_another(downgrades[0].revision, connection)
             self._consent.check(downgrades, connection, self._target)
         for step in self._steps:
             self._let_server_prepare(step)
         # Where the database is before the first step, and then after each.
         self._places = [set(heads)]
+
+    def _refuse_another(self, revision: str, connection: Connection) -> None:
+        """Before anybody is asked what it would lose: the server would refuse it afterwards."""
+        found = status(connection, self._script)
+        begun = found.unfinished
+        if begun in (None, revision):
+            return
+        if found.is_of_later_release or invocation.given_last("resume"):
+            return  # Of these the server knows more.
+        is_up = begun in found.pending
+        line = f"upgrade {begun}" if is_up else f"downgrade {begun}-1"
+        raise CommandError(
+            f"The {'upgrade' if is_up else 'downgrade'} of {begun} was interrupted: complete it first,"
+            f" with `{DISTRIBUTION} db {line}`."
+        )
 
     def _find_way(self, heads: tuple[str, ...], looking: MigrationContext) -> list[Step]:
         if len(heads) > 1 and STEPS.fullmatch(str(self._target)):
