@@ -144,6 +144,11 @@ def test_an_old_release_on_a_new_database(two: Lab) -> None:
             assert ended.code != 0
             assert "with release 2.0" in ended.output
             assert "Traceback" not in ended.output
+            said = failure(command("current"))
+            assert said == (
+                "Can't locate revision identified by 'r2'. `my-service db history` lists the migrations"
+                " of this release, and `my-service db status` tells where the database is."
+            )
         assert target.revision == "r2"
 
 

@@ -22,6 +22,7 @@ from .connection import look
 from .history import Recorder, create_history
 from .invocation import given, given_seconds, refuse_misspelled
 from .scripts import check_scripts
+from .whereabouts import advising
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ def _run_on(connection: Connection, options: Options) -> None:
     """For commands that only look, and for a connection, and a transaction, of the caller's."""
     options = _with_ours(_with_tables(options), Recorder())
     context.configure(connection=connection, dont_mutate=not _changes(), **options)
-    with _progress(), context.begin_transaction():
+    with _progress(), advising(context.script), context.begin_transaction():
         if _changes() and not TRANSACTIONAL_DDL:
             create_history(connection)
         context.run_migrations()

@@ -1,6 +1,7 @@
 """Where a migration is that the database has, and this code has not."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from alembic.script import ScriptDirectory
@@ -41,6 +42,23 @@ def located(error: CommandError, script: ScriptDirectory) -> str:
     cause = error.__cause__
     where = isinstance(cause, ResolutionError) and whereabouts(str(cause.argument), script)
     return f"{str(error).rstrip('.')}: {where}." if where else str(error)
+
+
+@contextmanager
+def advising(script: ScriptDirectory) -> Iterator[None]:
+    """Where Alembic only says that it knows no such migration: say where it is, or what to do."""
+    try:
+        yield
+    except CommandError as error:
+        if not isinstance(error.__cause__, ResolutionError):
+            raise
+        said = located(error, script)
+        if said == str(error):
+            said = (
+                f"{said.rstrip('.')}. `{DISTRIBUTION} db history` lists the migrations of this release,"
+                f" and `{DISTRIBUTION} db status` tells where the database is."
+            )
+        raise CommandError(said) from error
 
 
 def advice(revisions: Sequence[str], script: ScriptDirectory) -> str:
