@@ -27,7 +27,8 @@ def look(url: URL, *, wait: float = 0, may_change: bool = False) -> Iterator[Con
     What the database refuses becomes a sentence.
     """
     engine = create_migration_engine(url if may_change else to_look_at(url))
-    with connect(engine, wait=wait) as connection:
+    engine.update_execution_options(wait=wait)
+    with connect(engine) as connection:
         try:
             yield connection.execution_options(read_only=True)
         except DBAPIError as error:
@@ -44,9 +45,9 @@ def look(url: URL, *, wait: float = 0, may_change: bool = False) -> Iterator[Con
 
 
 @contextmanager
-def connect(engine: Engine, *, wait: float = 0) -> Iterator[Connection]:
+def connect(engine: Engine) -> Iterator[Connection]:
     """Where the server has gone, there is nothing to close, and whoever noticed has said so."""
-    connection = _connect(engine, wait=wait)
+    connection = _connect(engine, wait=engine.get_execution_options().get("wait", 0))
     try:
         yield connection
     finally:
