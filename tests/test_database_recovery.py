@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from alembic.util import CommandError
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
@@ -146,6 +146,22 @@ async def test_a_url_that_takes_the_server_for_mariadb(service: Service) -> None
     look = service.module("migrations.toolkit.connection").look
     with pytest.raises(CommandError, match=r"is MySQL, and .* write mysql://"), look(url):
         pass
+
+
+@on("sqlite")
+async def test_closing_hides_nothing_that_was_said(service: Service) -> None:
+    """Where the server has gone, drivers raise errors that are not the database's."""
+
+    def fail(_: Connection) -> None:
+        raise OSError("gone")
+
+    connect = service.module("migrations.toolkit.connection").connect
+    engine = service.migration_engine()
+    event.listen(engine, "rollback", fail)
+    with pytest.raises(DBAPIError, match="no such table"), connect(engine) as connection:
+        connection.exec_driver_sql("SELECT * FROM nowhere")
+    event.remove(engine, "rollback", fail)
+    connection.close()
 
 
 @on(*SERVERS)
