@@ -44,6 +44,9 @@ def test_a_target_that_is_nowhere(lab: Lab) -> None:
             )
         said = failure(target.db("upgrade", "base:r1"))
         assert said.startswith("base:r1 is a range, which only --sql takes.")
+        lab.write("r2", "pass")
+        said = failure(target.db("current", "--check-heads"))
+        assert said.endswith(": `my-service db status` tells what it lacks.")
 
 
 def follow(lab: Lab, revision: str, before: object) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from alembic.script import ScriptDirectory
 from alembic.script.revision import ResolutionError
-from alembic.util import CommandError
+from alembic.util import CommandError, DatabaseNotAtHead
 from sqlalchemy import Row
 
 from ... import DISTRIBUTION
@@ -49,6 +49,8 @@ def advising(script: ScriptDirectory) -> Iterator[None]:
     """Where Alembic only says that it knows no such migration: say where it is, or what to do."""
     try:
         yield
+    except DatabaseNotAtHead as error:
+        raise CommandError(f"{error}: `{DISTRIBUTION} db status` tells what it lacks.") from error
     except CommandError as error:
         if not isinstance(error.__cause__, ResolutionError):
             raise
