@@ -76,6 +76,16 @@ HISTORIES = {
     "table": [FIRST, migration('op.drop_table("people")', PEOPLE)],
     "rows": [FIRST, migration('op.execute("DELETE FROM people WHERE nickname IS NULL")')],
     "values": [FIRST, migration("op.execute(\"UPDATE people SET name = 'x'\")")],
+    "NULLs that are filled": [
+        FIRST,
+        migration(
+            "op.execute(\"UPDATE people SET nickname = 'x' WHERE nickname IS NULL\")\n"
+            + batch(
+                "people", 'alter_column("nickname", nullable=False, existing_type=sa.String(50))'
+            ),
+            batch("people", 'alter_column("nickname", nullable=True, existing_type=sa.String(50))'),
+        ),
+    ],
     "a way back that leaves something": [FIRST, migration(HOUSES)],
     "on the way down": [
         FIRST,

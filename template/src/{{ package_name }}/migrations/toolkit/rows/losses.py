@@ -13,6 +13,8 @@ import sqlalchemy as sa
 Columns = Mapping[str, list[str]]
 Contents = Mapping[str, Columns]
 
+NULL = str(None)
+
 
 def read(connection: sa.Connection, tables: Iterable[sa.TableClause]) -> Contents:
     return {table.fullname: _read_table(connection, table) for table in tables}
@@ -41,7 +43,7 @@ def _plain(value: Any) -> str:
 
 
 def losses(before: Contents, after: Contents) -> Iterator[tuple[str, str]]:
-    """A table, or table.column, and how it is lost."""
+    """A table, or table.column, and how it is lost; a NULL in which something is written is none."""
     for table, columns in before.items():
         if after.get(table) == columns:
             continue  # As most are.
@@ -63,8 +65,9 @@ def _lost_values(
         if name not in found:
             if sorted(values) not in new:
                 yield f"{table}.{name}", f"drops {table}.{name} with its values"
-        elif Counter(values) - Counter(found[name]):
-            yield f"{table}.{name}", f"changes values of {table}.{name}"
+        elif changed := Counter(values) - Counter(found[name]):
+            if changed.keys() - {NULL}:
+                yield f"{table}.{name}", f"changes values of {table}.{name}"
         else:
             intact.append(name)
     if _rows(columns, intact) - _rows(found, intact):
