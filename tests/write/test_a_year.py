@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -102,6 +103,8 @@ def test_the_year(whole: Lab) -> None:
             getattr(year, kind)(how, text)
         names = target.query("SELECT first_name, last_name, mobile FROM customers ORDER BY id")
         assert names == [("Ada", "First", "1"), ("Bob", "Second", None)]
+        tests = (sys.executable, "-m", "pytest", "tests/test_migrations.py")
+        whole.project.run(*tests, url=target.url, PYTHONPATH="src", RELEASE="1")
 
 
 def fill(target: Target) -> None:
