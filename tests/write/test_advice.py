@@ -64,3 +64,13 @@ def test_a_key_for_what_has_none(lab: Lab, write: Write) -> None:
         assert ended.code == 0, ended.output
         assert target.db("downgrade", "-1").code == 0
         assert target.db("upgrade").code == 0
+        # The server would miss it only when a row is inserted.
+        number = "sa.BigInteger, sa.Sequence('user_numbers')"
+        write(columns(name="sa.String(50)", number=number) | where)
+        before = versions(lab)
+        ended, text = revision(target, "number them anew")
+        [advice] = re.findall(r"sequence user_numbers is missing.*`(op\.execute.*?)`", ended.output)
+        [path] = versions(lab) - before
+        path.write_text(re.sub(r"(def upgrade\(\).*\n)", rf"\1    {advice}\n", text))
+        ended = target.db("check")
+        assert ended.code == 0, ended.output

@@ -33,6 +33,7 @@ from sqlalchemy import (
     Index,
     MetaData,
     Table,
+    inspect,
 )
 from sqlalchemy.exc import CompileError, DBAPIError, NoReferenceError
 from sqlalchemy.schema import CreateSchema, SchemaItem
@@ -45,7 +46,7 @@ from . import server
 logger = logging.getLogger(__name__)
 
 #: What models can say; a view or a trigger is the migrations' own affair.
-KINDS = {"table", "column", "primary key", "check", "exclusion", "type"}
+KINDS = {"table", "column", "primary key", "check", "exclusion", "type", "sequence"}
 #: And of these Alembic asks env.py whether they are to be compared.
 FILTERED: dict[str, NameFilterType] = {
     "table": "table",
@@ -123,15 +124,15 @@ def is_false(change: MigrateOperation, found: Facts, wanted: Facts, dialect: Dia
 
 
 def facts(connection: Connection) -> Facts:
-    """A primary key goes without its name, which no model has to know."""
+    """A primary key goes without its name, which no model has to know, and a column with its sequence."""
     found, everything = {}, snapshot(connection)
     counters = {
-        qualified(thing.name, thing.table.rpartition(".")[0]): text.split()[0]
+        qualified(thing.name, thing.table.rpartition(".")[0]): text.partition(" ")[0]
         for thing, text in everything.items()
         if thing.kind == "sequence"
     }
     for thing, text in everything.items():
-        if thing.kind in KINDS:
+        if thing.kind in KINDS and not (thing.kind == "sequence" and thing.table):
             nameless = thing._replace(name="") if thing.kind == "primary key" else thing
             counted = COUNTER.sub(partial(_nameless, counters), text)
             found[nameless] = DEFAULT.sub(_plain, counted)
@@ -183,7 +184,7 @@ class Judge:
             thing
             for thing in wanted
             if found.get(thing) != wanted[thing]
-            and (thing in found or thing.table in common)
+            and (thing in found or thing.table in common or self._is_lacking(thing))
             and self._is_compared(thing)
         )
 
@@ -197,10 +198,18 @@ class Judge:
             if server.is_unseen(thing, connection, found, wanted) and self._is_compared(thing)
         )
 
+    def _is_lacking(self, thing: Thing) -> bool:
+        """A sequence, also where none has been given to a column (OWNED BY)."""
+        if thing.kind != "sequence":
+            return False
+        schema, _, name = thing.name.rpartition(".")
+        inspector = inspect(cast(Connection, self._context.connection))
+        return not inspector.has_sequence(name, schema or None)
+
     def _is_compared(self, thing: Thing) -> bool:
         """By `include_name` and `include_object` of env.py."""
         name = thing.table or thing.name
-        if thing.kind == "type":
+        if thing.kind in {"type", "sequence"}:
             return True
         table = self._tables.get(name)
         if table is None or not self._is_included(table, table.name, "table", table):

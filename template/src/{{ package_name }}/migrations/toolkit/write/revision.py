@@ -240,7 +240,9 @@ class Writing(Comparison):
     def _not_written(self) -> Iterator[str]:
         found = facts(self.connection)
         for thing in self.judge.unlike(found, self.wanted):
-            advice = reflections.advice(thing, self.wanted[thing], self.context.dialect)
+            advice = _advice(thing, found) or reflections.advice(
+                thing, self.wanted[thing], self.context.dialect
+            )
             for line in differences(_only(thing, found), _only(thing, self.wanted)):
                 yield f"{line}. {advice}".rstrip(". ")
 
@@ -291,6 +293,13 @@ def _warn(sentence: str) -> None:
     is_dumb = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     red, plain = ("", "") if is_dumb or not sys.stderr.isatty() else ("\x1b[31m", "\x1b[0m")
     logger.warning("%sWARNING: %s%s", red, sentence, plain)
+
+
+def _advice(thing: Thing, found: Facts) -> str:
+    if thing.kind != "sequence":
+        return ""
+    how = "ALTER" if thing in found else "CREATE"
+    return f'Say `op.execute("{how} SEQUENCE {thing.name}")`, before it is used, and undo it'
 
 
 def _only(thing: Thing, found: Facts) -> Facts:
