@@ -185,3 +185,21 @@ def test_production_imports_none_of_it(lab: Lab) -> None:
             env={**os.environ, **variables},
             check=True,
         )
+
+
+@on_sqlite
+def test_drops_are_in_one_order(lab: Lab, write: Write) -> None:
+    """What refers to another goes first, and comes back after it."""
+    key = "sa.Column('id', sa.Integer, primary_key=True)"
+    made = [f"op.create_table('users', {key}, *(sa.Column(x, sa.Integer) for x in 'vwxyz'))"]
+    for table, other in (("a", "users"), ("b", "a"), ("c", "b")):
+        refers = f"sa.Column('x', sa.Integer, sa.ForeignKey('{other}.id'))"
+        made.append(f"op.create_table('{table}', {key}, {refers})")
+    lab.write("r0", "\n".join(made))
+    with lab.fresh() as target:
+        write({})
+        ended, text = revision(target, "drop all but the users")
+        assert ended.code == 0, ended.output
+        upgrade, downgrade = text.split("def downgrade()")
+        assert re.findall(r'drop_(?:table|column)\("(\w)"', upgrade) == [*"vwxyz", *"cba"]
+        assert re.findall(r'create_table\(\s*"(\w)"', downgrade) == [*"abc"]

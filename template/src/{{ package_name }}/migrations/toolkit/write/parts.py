@@ -22,7 +22,7 @@ from alembic.operations.ops import (
     ModifyTableOps,
     UpgradeOps,
 )
-from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy import Connection, Dialect, Table, inspect
 from sqlalchemy.exc import DBAPIError
 
 from ....driver import TRANSACTIONAL_DDL
@@ -73,21 +73,45 @@ def _is_empty(operation: MigrateOperation) -> bool:
     return isinstance(operation, ModifyTableOps) and not operation.ops
 
 
-def put_in_order(operations: UpgradeOps) -> None:
-    """So that nothing is named that is not there yet, or goes while it is named."""
-    dropped = [
+def put_in_order(operations: UpgradeOps, connection: Connection) -> None:
+    """So that nothing is named that is not there yet, or goes while it is named.
+
+    And alike in each run: Alembic drops in the order of a set.
+    """
+    dropped = {
         (each.schema, each.table_name) for each in operations.ops if isinstance(each, DropTableOp)
-    ]
+    }
+    order = _children_first({schema for schema, _ in dropped}, connection)
+    places = {key: place for place, key in enumerate(order, 1) if key in dropped}
     # Each with its indexes, which the way back makes before another table refers to them.
     operations.ops.sort(
         key=lambda each: (
-            isinstance(each, DropTableOp | ModifyTableOps)
-            and (each.schema, each.table_name) in dropped
+            places.get((each.schema, each.table_name), 0)
+            if isinstance(each, DropTableOp | ModifyTableOps)
+            else 0
         )
     )
     for each in operations.ops:
         if isinstance(each, ModifyTableOps):
-            each.ops.sort(key=_turn)
+            each.ops.sort(key=lambda change: (_turn(change), _name_of_dropped(change)))
+
+
+def _children_first(
+    schemas: Iterable[str | None], connection: Connection
+) -> Iterator[tuple[str | None, str]]:
+    inspector = inspect(connection)
+    for schema in sorted(schemas, key=str):
+        tables = inspector.get_sorted_table_and_fkc_names(schema)
+        yield from ((schema, name) for name, _ in reversed(tables) if name)
+
+
+def _name_of_dropped(change: MigrateOperation) -> str:
+    match change:
+        case DropColumnOp():
+            return change.column_name
+        case DropConstraintOp(constraint_type="foreignkey"):
+            return str(change.constraint_name)
+    return ""
 
 
 def put_references_first(operations: UpgradeOps) -> None:

@@ -194,7 +194,7 @@ class Writing(Comparison):
         completion = self._completion()
         checks.leave_out_of_changes(self._found.ops)
         checks.drop_namesakes(self._found.ops, completion)
-        put_in_order(self._found)
+        put_in_order(self._found, self.connection)
         first, last = server.around(self._found, completion)
         unseen = self.judge.unseen(completion.found, self.wanted)
         drops = [
