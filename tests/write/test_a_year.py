@@ -55,8 +55,9 @@ class Year:
         versions = self.lab.project.package / "migrations" / "versions"
         return [path for path in versions.glob("*.py") if f'"""{message}\n' in path.read_text()]
 
-    def diff(self, _: str, text: str) -> None:
-        self.models().write_text(patched(self.models().read_text(), text))
+    def diff(self, how: str, text: str) -> None:
+        path = self.lab.project.package / "migrations" / how if how else self.models()
+        path.write_text(patched(path.read_text(), text))
 
     def console(self, _: str, text: str) -> None:
         play(text, self.run)
