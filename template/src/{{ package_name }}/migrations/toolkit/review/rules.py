@@ -9,8 +9,9 @@ IN_STEPS = "in a release for each step"
 #: A code, and the safe way. What has no entry here nor in `server.RULES` does no harm.
 RULES: dict[str, str] = {
     "drop-table": "Release code that no longer uses it first; drop it in a release after that.",
-    "drop-column": "Release code that no longer uses it first (running code names all columns of"
-    " its models); drop it in a release after that.",
+    "drop-column": "Release code first that has it in no model (running code names all columns of"
+    " its models), with `include_name` in env.py for `check` to leave it alone; drop it in a release"
+    " after that.",
     "rename-table": "Make the new table, write to both, copy the rows, read from the new one, and"
     f" drop the old one, {IN_STEPS}.",
     "rename-column": "Add the new column, write both, fill it with safe_ops.batched_update, read"
