@@ -121,7 +121,10 @@ RELEASES = {
         [],
     ),
     "unique": (
-        'op.create_index("u", "t", ["number"], unique=True)',
+        """
+        op.add_column("t", sa.Column("size", sa.Integer))
+        op.create_index("u", "t", ["number"], unique=True)
+        """,
         ["unique (number) may refuse rows of t"],
     ),
     "reference": (
@@ -185,6 +188,8 @@ def test_code_of_the_release_before(
     assert {name for name, each in codes.items() if code in each} == {
         name for name, breaks in expected.items() if breaks
     }
+    # Where a reason is looked for, too.
+    assert len({each["line"] for each in found["unique"]["findings"]}) == 1
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

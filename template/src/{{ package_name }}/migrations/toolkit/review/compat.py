@@ -41,6 +41,8 @@ class Break(NamedTuple):
     table: str
     column: str
     what: str
+    #: What the statement says that has brought it, beside the table.
+    words: tuple[str, ...] = ()
 
 
 def models_at(ref: str, git: Git) -> Models:
@@ -88,7 +90,9 @@ def breaks(old: Shapes, new: Shapes, models: Models) -> Iterator[Break]:
         rules = dict(_rules(before))
         for rule, columns in _rules(after):
             if rule not in rules and set(columns) & set(named):
-                yield Break(table, "", f"{rule} may refuse rows of {table}")
+                kind = rule.partition(" (")[0].removeprefix("the ")
+                what = f"{rule} may refuse rows of {table}"
+                yield Break(table, "", what, (kind.upper(), *columns))
 
 
 def _changed(table: str, old: Column, new: Column | None) -> Iterator[Break]:

@@ -235,8 +235,10 @@ def _add_breaks(reviewed: Reviews, before: Shapes, models: Models) -> None:
 
 
 def _line_of(broken: Break, statements: list[Statement]) -> int | None:
-    names = [name for name in (broken.table, broken.column) if name]
-    for statement in statements:
-        if statement.is_shown and all(name in statement.sql for name in names):
-            return statement.line
-    return None
+    named = [
+        statement
+        for statement in statements
+        if statement.is_shown and broken.table in statement.sql and broken.column in statement.sql
+    ]
+    exact = [each for each in named if all(word in each.sql for word in broken.words)]
+    return next((each.line for each in exact or named), None)
