@@ -1,13 +1,17 @@
 """Each project on its real database: its own tests, its migrations, its server."""
 
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import NullPool, create_engine, inspect
 
+from .apply.lab import Launcher
 from .databases import query
+from .migrations import Migrations
 from .projects import Project
 from .servers import driver_url
 
@@ -31,6 +35,15 @@ def project(render: Render, database: str, example: bool) -> Project:
     return render(database=database, example=example, audit=example).install()
 
 
+@pytest.fixture
+def migrations(
+    render: Render, database: str, database_url: str, example: bool
+) -> Iterator[Migrations]:
+    project = render(database=database, example=example, audit=example)
+    with closing(Launcher(project)) as launcher:
+        yield Migrations(project, database_url, launcher)
+
+
 def test_own_suite(project: Project, database: str, database_url: str, example: bool) -> None:
     """With the project's own coverage gate, and all of the example's lines and branches."""
     # With SQLite nothing has to be set.
@@ -48,11 +61,8 @@ def test_own_suite(project: Project, database: str, database_url: str, example: 
 
 
 @EMPTY
-def test_migrations(project: Project, database_url: str) -> None:
-    def alembic(*arguments: str) -> str:
-        done = project.run("alembic", *arguments, url=database_url, ENVIRONMENT="development")
-        return done.stdout
-
+def test_migrations(migrations: Migrations, database_url: str) -> None:
+    alembic = migrations.alembic
     alembic("upgrade", "head")
     assert _service_tables(database_url) == set()
     assert "No new upgrade operations detected" in alembic("check")
@@ -82,13 +92,9 @@ def test_console_script_migrates(project: Project, database_url: str, example: b
 
 
 @EMPTY
-def test_a_new_feature_is_found(project: Project, database_url: str) -> None:
+def test_a_new_feature_is_found(migrations: Migrations, database_url: str) -> None:
     """A folder with models.py: autogenerate writes its table, and it goes up, down and up."""
-
-    def alembic(*arguments: str) -> str:
-        done = project.run("alembic", *arguments, url=database_url, ENVIRONMENT="development")
-        return done.stdout
-
+    alembic, project = migrations.alembic, migrations.project
     feature = project.package / "notes"
     feature.mkdir()
     (feature / "__init__.py").touch()
@@ -101,8 +107,8 @@ def test_a_new_feature_is_found(project: Project, database_url: str) -> None:
     alembic("downgrade", "-1")
     assert "notes" not in _tables(database_url)
     alembic("upgrade", "head")
-    project.run("ruff", "check")
-    project.run("ruff", "format", "--check")
+    for command in (["check"], ["format", "--check"]):
+        project.run(sys.executable, "-m", "ruff", *command)
 
 
 def test_served_in_production(project: Project, database_url: str, example: bool) -> None:
