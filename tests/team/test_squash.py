@@ -3,11 +3,12 @@
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from ..apply.lab import Lab, Target
+from ..apply.lab import Lab, Launcher, Target
 from ..migrations import Migrations
 from ..projects import Project
 from .branches import on_sqlite
@@ -348,19 +349,21 @@ def test_the_tests_of_the_project(
     render: Callable[..., Project], database: str, database_url: str
 ) -> None:
     """The history goes on, and is formatted, free of faults, and true to the models."""
-    m = Migrations(render(database=database).install(), database_url)
-    for way in ("add_column", "drop_column"):
-        column = 'sa.Column("age", sa.Integer())' if way == "add_column" else '"age"'
-        revision = m.revision("-m", f"{way} age to users")
-        revision.write(f'op.{way}("users", {column})', "pass")
-    git = Repository(m.project.path)
-    m.alembic("upgrade", "head")
-    m.db("squash")
-    assert git("status", "--short", "--", "src").count(" D ") == 2
-    assert m.look("current").endswith("(head)\n")
+    project = render(database=database).install()
+    with closing(Launcher(project)) as launcher:
+        m = Migrations(project, database_url, launcher)
+        for way in ("add_column", "drop_column"):
+            column = 'sa.Column("age", sa.Integer())' if way == "add_column" else '"age"'
+            revision = m.revision("-m", f"{way} age to users")
+            revision.write(f'op.{way}("users", {column})', "pass")
+        git = Repository(m.project.path)
+        m.alembic("upgrade", "head")
+        m.db("squash")
+        assert git("status", "--short", "--", "src").count(" D ") == 2
+        assert m.look("current").endswith("(head)\n")
     for command in (
         ["ruff", "check"],
         ["ruff", "format", "--check"],
         ["pytest", "-q", "tests/test_migrations.py"],
     ):
-        m.project.run(*command, url=database_url)
+        project.run(*command, url=database_url)
