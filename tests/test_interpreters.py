@@ -37,6 +37,7 @@ def interpreter(version: str) -> str:
 
 
 def candidates(version: str) -> Iterator[Path]:
+    yield Path(sys.executable)  # For which other tests make the same environment.
     folders = [*os.environ["PATH"].split(os.pathsep), "/usr/bin", "/usr/local/bin"]
     yield from (Path(folder) / f"python{version}" for folder in folders)
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
