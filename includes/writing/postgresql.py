@@ -17,7 +17,7 @@ from sqlalchemy import Column, Connection, Dialect, Enum, Identity, MetaData, St
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from ..schema.snapshot import Facts, Thing, qualified
-from . import circles, counters, exclusions, names, native_enums, other_schemas
+from . import cast_defaults, circles, counters, exclusions, names, native_enums, other_schemas
 from .casts import can_cast
 from .completion import Completion
 from .parts import Part, changes, changes_of_columns, put_references_first, quoted
@@ -80,6 +80,7 @@ def around(operations: UpgradeOps, completion: Completion) -> tuple[list[Part], 
     """What comes before the operations, and after them."""
     named = names.changed(operations, completion, RENAME)
     put_references_first(operations)
+    cast_defaults.put_aside(operations, completion.connection.dialect)
     made = other_schemas.made(completion.connection, completion.models.values())
     first, last = native_enums.around(operations, completion)
     return [made, first, named], [last]

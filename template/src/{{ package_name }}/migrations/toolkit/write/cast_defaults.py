@@ -1,0 +1,66 @@
+"""A column's default goes while the column gets a type that it cannot be cast to, and comes back."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from alembic.operations.ops import AlterColumnOp, MigrateOperation, ModifyTableOps, UpgradeOps
+from sqlalchemy import DefaultClause, Dialect, Enum, text
+
+from .casts import can_cast
+
+#: As the server tells it: '0'::character varying(10)
+LITERAL = re.compile(r"('(?:[^']|'')*')::[\w\s\"().,]+")
+
+
+def put_aside(operations: UpgradeOps, dialect: Dialect) -> None:
+    for each in operations.ops:
+        if isinstance(each, ModifyTableOps):
+            each.ops = [step for change in each.ops for step in _steps(change, dialect)]
+
+
+def _steps(change: MigrateOperation, dialect: Dialect) -> Iterator[MigrateOperation]:
+    if not isinstance(change, AlterColumnOp) or _goes_along(change, dialect):
+        yield change
+        return
+    old, new = change.existing_server_default, change.modify_server_default
+    change.existing_server_default = change.modify_server_default = False
+    if old:
+        yield _set_default(change, change.existing_type, old, None)
+    yield change
+    if new is False:
+        new = old and _without_cast(old)
+    if new:
+        yield _set_default(change, change.modify_type, None, new)
+
+
+def _goes_along(change: AlterColumnOp, dialect: Dialect) -> bool:
+    """There and back; one that names an enum would keep it."""
+    if change.modify_type is None or not _has_default(change):
+        return True
+    ways = (change, change.reverse())
+    return all(can_cast(way, dialect) and not isinstance(way.existing_type, Enum) for way in ways)
+
+
+def _has_default(change: AlterColumnOp) -> bool:
+    """And not what makes the value of each row."""
+    found = [
+        each for each in (change.existing_server_default, change.modify_server_default) if each
+    ]
+    return bool(found) and all(isinstance(each, DefaultClause) for each in found)
+
+
+def _set_default(change: AlterColumnOp, kind: Any, old: Any, new: Any) -> AlterColumnOp:
+    return AlterColumnOp(
+        change.table_name,
+        change.column_name,
+        schema=change.schema,
+        existing_type=kind,
+        existing_server_default=old,
+        modify_server_default=new,
+    )
+
+
+def _without_cast(default: Any) -> Any:
+    found = LITERAL.fullmatch(str(default.arg))
+    return DefaultClause(text(found[1])) if found else default
