@@ -64,9 +64,20 @@ COLUMNS = """
     SELECT table_name, column_name, data_type, column_default FROM information_schema.columns
     WHERE table_schema = 'public' ORDER BY table_name, ordinal_position
 """
+CONSTRAINTS = """
+    SELECT conrelid::regclass::text, conname, convalidated, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text NOT LIKE 'alembic%' ORDER BY 1, 2
+"""
+OTHER_THINGS = """
+    SELECT relname, relkind FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm', 'S') ORDER BY 1
+"""
 FACTS = [
     INDEXES,
     COLUMNS,
+    CONSTRAINTS,
+    OTHER_THINGS,
+    "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
     "SELECT enumlabel FROM pg_enum ORDER BY enumsortorder",
     "SELECT * FROM accounts ORDER BY id",
     "SELECT * FROM notes ORDER BY text",
