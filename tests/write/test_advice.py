@@ -74,3 +74,16 @@ def test_a_key_for_what_has_none(lab: Lab, write: Write) -> None:
         path.write_text(re.sub(r"(def upgrade\(\).*\n)", rf"\1    {advice}\n", text))
         ended = target.db("check")
         assert ended.code == 0, ended.output
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_key_that_is_there(lab: Lab, write: Write) -> None:
+    """It cannot be added once more."""
+    key = "sa.Column('id', sa.Integer, primary_key=True{})"
+    with lab.fresh() as target:
+        write({"people": key.format(", autoincrement=False")})
+        revision(target, "create users")
+        write({"people": key.format("")})
+        ended, _ = revision(target, "number the users")
+        assert "WARNING: write this yourself: column people.id is " in ended.output
+        assert "op.add_column" not in ended.output
