@@ -86,6 +86,20 @@ HISTORIES = {
             batch("people", 'alter_column("nickname", nullable=True, existing_type=sa.String(50))'),
         ),
     ],
+    "a text that reads like no value": [
+        migration(
+            """
+op.create_table(
+    "words",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("word", sa.String(9), nullable=False),
+    sa.CheckConstraint("word IN ('None', 'Any')", name="words"),
+)
+""",
+            'op.drop_table("words")',
+        ),
+        migration("op.execute(\"UPDATE words SET word = 'Any' WHERE word = 'None'\")"),
+    ],
     "a way back that leaves something": [FIRST, migration(HOUSES)],
     "on the way down": [
         FIRST,
@@ -216,6 +230,7 @@ FOUND = {
     "table": ["upgrade() drops the table people with its rows"],
     "rows": ["upgrade() deletes rows of people"],
     "values": ["upgrade() changes values of people.name"],
+    "a text that reads like no value": ["upgrade() changes values of words.word"],
     "on the way down": ["downgrade() changes values of people.nickname"],
     "a way back that leaves something": [
         "after downgrade(), upgrade() fails on tables that have rows: "

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 Columns = Mapping[str, list[str]]
 Contents = Mapping[str, Columns]
 
-NULL = str(None)
+#: No text that a row would have.
+NULL = "\0"
 
 
 def read(connection: sa.Connection, tables: Iterable[sa.TableClause]) -> Contents:
@@ -29,6 +30,8 @@ def _read_table(connection: sa.Connection, table: sa.TableClause) -> Columns:
 
 def _plain(value: Any) -> str:
     """The same text for what is equal but of another type."""
+    if value is None:
+        return NULL
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, int | float | Decimal):
