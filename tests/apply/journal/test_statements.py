@@ -42,6 +42,7 @@ def statements() -> Any:
         ("BEGIN WORK", "SESSION"),
         ("BEGIN NOT ATOMIC DELETE FROM t; END", "OPAQUE"),
         ("SET foreign_key_checks = 0", "SESSION"),
+        ("DROP PREPARE p", "SESSION"),
         ("SET sql_mode = CONCAT(@@sql_mode, ',ANSI')", "SESSION"),
         ("SET @x = 3", "SESSION"),
         ("SET @x = UUID()", "READ"),

@@ -49,6 +49,7 @@ _EXCEPTIONS = [
     (r"ROLLBACK\b(?! (WORK )?TO\b)", Kind.REFUSED),
     # No implicit commit.
     (r"(CREATE|DROP) (OR REPLACE )?TEMPORARY\b", Kind.WRITE),
+    (r"DROP PREPARE\b", Kind.SESSION),
     # Outside any schema that could be looked at.
     (rf"(CREATE|ALTER|DROP|RENAME) (OR REPLACE )?({_OUTSIDE})\b", Kind.OPAQUE),
     (r"SELECT .*\bINTO (OUTFILE|DUMPFILE)\b", Kind.OPAQUE),
