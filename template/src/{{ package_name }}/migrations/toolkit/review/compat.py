@@ -45,6 +45,15 @@ class Break(NamedTuple):
     words: tuple[str, ...] = ()
 
 
+class Rule(NamedTuple):
+    """What refuses rows."""
+
+    #: By which a statement brings it.
+    word: str
+    what: str
+    columns: Sequence[str]
+
+
 def models_at(ref: str, git: Git) -> Models:
     """Those of the code that the ref has; none if it cannot be run here."""
     if PROJECT is None:
@@ -87,12 +96,11 @@ def breaks(old: Shapes, new: Shapes, models: Models) -> Iterator[Break]:
         for name, column in after.columns.items():
             if name not in named and _must_be_given(column):
                 yield _to_be_given(table, name)
-        rules = dict(_rules(before))
-        for rule, columns in _rules(after):
-            if rule not in rules and set(columns) & set(named):
-                kind = rule.partition(" (")[0].removeprefix("the ")
-                what = f"{rule} may refuse rows of {table}"
-                yield Break(table, "", what, (kind.upper(), *columns))
+        rules = {rule.what for rule in _rules(before)}
+        for rule in _rules(after):
+            if rule.what not in rules and set(rule.columns) & set(named):
+                what = f"{rule.what} may refuse rows of {table}"
+                yield Break(table, "", what, (rule.word, *rule.columns))
 
 
 def _changed(table: str, old: Column, new: Column | None) -> Iterator[Break]:
@@ -125,16 +133,16 @@ def _must_be_given(column: Column) -> bool:
     return not column.nullable and not filled
 
 
-def _rules(table: sa.Table) -> Iterator[tuple[str, Sequence[str]]]:
-    """What refuses rows: in words, with the names of columns."""
+def _rules(table: sa.Table) -> Iterator[Rule]:
     for each in (*table.constraints, *(index for index in table.indexes if index.unique)):
         match each:
             case sa.CheckConstraint():
                 text = str(each.sqltext)
                 named = [column.name for column in table.columns if column.name in text]
-                yield f"the CHECK ({text})", named
+                yield Rule("CHECK", f"the CHECK ({text})", named)
             case sa.ForeignKeyConstraint():
-                yield f"the foreign key ({', '.join(each.column_keys)})", each.column_keys
+                names = each.column_keys
+                yield Rule("FOREIGN KEY", f"the foreign key ({', '.join(names)})", names)
             case sa.UniqueConstraint() | sa.Index():
                 names = each.columns.keys()
-                yield f"unique ({', '.join(names)})", names
+                yield Rule("UNIQUE", f"unique ({', '.join(names)})", names)
