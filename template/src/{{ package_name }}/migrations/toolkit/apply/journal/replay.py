@@ -158,10 +158,8 @@ class Replay:
             schema_before=before, outcome=nothing
         )
         self._write(intent)
-        self.before_commit()
-        if not can_be_seen:  # A definition commits what is open before it begins.
-            self._wire.commit()
-        self._since_savepoint = None
+        # A definition commits what is open before it begins.
+        self._commit(by_itself=can_be_seen)
         self._schema.forget(statement)
         try:
             with self._wire.autocommit() if statement.waits_for_itself else nullcontext():
@@ -224,9 +222,10 @@ class Replay:
         if self._since_savepoint is not None:
             self._since_savepoint.append(entry)
 
-    def _commit(self) -> None:
+    def _commit(self, *, by_itself: bool = False) -> None:
         self.before_commit()
-        self._wire.commit()
+        if not by_itself:
+            self._wire.commit()
         self._since_savepoint = None
 
     def _take(self, execution: Execution) -> str:
