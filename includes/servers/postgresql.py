@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from .... import DISTRIBUTION
 from ....driver import reason
 from ..connection import connect
+from ..refusal import incomplete
 from . import concurrently
 
 logger = logging.getLogger(__name__)
@@ -324,11 +325,7 @@ def _refuse_another(begun: tuple[str, str] | None, step: tuple[str, str]) -> Non
     if begun is None or begun == step:
         return
     revision, direction = begun
-    target = revision if direction == "upgrade" else f"{revision}-1"
-    raise CommandError(
-        f"The {direction} of {revision} was interrupted: complete it first, with"
-        f" `{DISTRIBUTION} db {direction} {target}`."
-    )
+    raise incomplete(direction, revision)
 
 
 def _refuse_end(statement: str, step: MigrationInfo) -> None:

@@ -2,6 +2,17 @@
 
 from alembic.util import CommandError
 
+from ... import DISTRIBUTION
+
 
 class RefusedError(CommandError):
     """Nothing was done, for the reason that was found."""
+
+
+def incomplete(direction: str, revision: str) -> CommandError:
+    """Another migration was interrupted, and comes first."""
+    target = revision if direction == "upgrade" else f"{revision}-1"
+    return CommandError(
+        f"The {direction} of {revision} was interrupted: complete it first, with"
+        f" `{DISTRIBUTION} db {direction} {target}`."
+    )

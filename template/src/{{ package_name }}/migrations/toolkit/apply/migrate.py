@@ -17,7 +17,7 @@ from .... import DISTRIBUTION
 from ....driver import TRANSACTIONAL_DDL
 from .. import history, invocation
 from ..progress import Progress
-from ..refusal import RefusedError
+from ..refusal import RefusedError, incomplete
 from ..status import listed, skipped, status, unmanaged_tables
 from ..whereabouts import advice, located, origins
 from . import loss, server
@@ -155,12 +155,7 @@ class Plan:
             return
         if found.is_of_later_release or invocation.given_last("resume"):
             return  # Of these the server knows more.
-        is_up = begun in found.pending
-        line = f"upgrade {begun}" if is_up else f"downgrade {begun}-1"
-        raise CommandError(
-            f"The {'upgrade' if is_up else 'downgrade'} of {begun} was interrupted: complete it first,"
-            f" with `{DISTRIBUTION} db {line}`."
-        )
+        raise incomplete("upgrade" if begun in found.pending else "downgrade", begun)
 
     def _find_way(self, heads: tuple[str, ...], looking: MigrationContext) -> list[Step]:
         if len(heads) > 1 and STEPS.fullmatch(str(self._target)):
