@@ -27,6 +27,7 @@ def look(url: URL, *, wait: float = 0, may_change: bool = False) -> Iterator[Con
     What the database refuses becomes a sentence.
     """
     engine = create_migration_engine(url if may_change else to_look_at(url))
+    # Of each connection: where the turn has one of its own, a migration needs two.
     engine.update_execution_options(wait=wait)
     with connect(engine) as connection:
         try:

@@ -107,9 +107,11 @@ def skipped(
     heads: Iterable[str], applied: Collection[str], script: ScriptDirectory
 ) -> tuple[str, ...]:
     """What comes before one that the database has, and was not run: as after git's rebase."""
+    if not applied:
+        return ()  # By whom it was migrated, nobody has noted.
     known = {revision.revision for revision in script.walk_revisions()}.intersection(heads)
     lineage = [each.revision for each in script.iterate_revisions(tuple(known), "base")]
-    return tuple(each for each in reversed(lineage) if applied and each not in applied)
+    return tuple(each for each in reversed(lineage) if each not in applied)
 
 
 def unmanaged_tables(connection: sa.Connection) -> tuple[str, ...]:
