@@ -237,8 +237,9 @@ def test_a_user_who_may_not(lab: Lab) -> None:
 
 
 @ON_SQLITE
-def test_a_command_that_is_interrupted(lab: Lab) -> None:
-    lab.write("r1", f"{CREATE}\nimport os, signal\nos.kill(os.getpid(), signal.SIGINT)")
+@pytest.mark.parametrize("told", ["SIGINT", "SIGTERM"])
+def test_a_command_that_is_interrupted(lab: Lab, told: str) -> None:
+    lab.write("r1", f"{CREATE}\nimport os, signal\nos.kill(os.getpid(), signal.{told})")
     with lab.fresh() as target:
         ended = target.db("upgrade")
         assert ended.code == 130

@@ -1,6 +1,7 @@
 """`db`: Alembic's commands under their own names, in a checkout and from an installed wheel."""
 
 import os
+import signal
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
@@ -208,7 +209,7 @@ COMMANDS = [
 CHANGE_DATABASE = {command.upgrade, command.downgrade, command.stamp, rebase}
 #: Exit code 1 is for what they find, 2 for not being able to look.
 FIND = {"check", "status", "plan", "lint", "rebase", "merge", "squash", "reset"}
-#: As shells say it of Ctrl-C, and of who writes to somebody that has gone.
+#: As shells say it of Ctrl-C, which SIGTERM is taken for, and of who writes to somebody that has gone.
 INTERRUPTED, ENOUGH = 130, 141
 WRITE_FILES = {adopt, command.revision, merge, command.edit, rebase, squash}
 #: Those of Alembic's that read the migrations' files without env.py.
@@ -319,6 +320,8 @@ class DatabaseCommands(CommandLine):
         # The others say where the database is.
         if options.cmd[0] not in CHANGE_DATABASE and any("" in values for values in given):
             self.parser.error("an argument is empty")
+        # As whoever stops a container says it: by default a process 1 would not hear it.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             self.run_cmd(alembic_config(cmd_opts=options, stdout=sys.stdout), options)
             sys.stdout.flush()
