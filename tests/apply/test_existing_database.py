@@ -77,11 +77,15 @@ def test_ours_beside_tables_of_somebody_else(lab: Lab) -> None:
         assert target.revision == "r1"
 
 
-def test_the_version_table_was_emptied(lab: Lab) -> None:
+@pytest.mark.parametrize("by", ["DELETE FROM alembic_version", "stamp base"])
+def test_the_version_table_was_emptied(lab: Lab, by: str) -> None:
     lab.write("r1", CREATE, 'op.drop_table("users")')
     with lab.fresh() as target:
         target.upgrade()
-        target.execute("DELETE FROM alembic_version")
+        if by == "stamp base":
+            assert target.db("stamp", "base").code == 0
+        else:
+            target.execute(by)
         for command in (target.alembic, target.db):
             ended = command("upgrade", "head")
             assert ended.code != 0

@@ -121,8 +121,9 @@ def unmanaged_tables(connection: sa.Connection) -> tuple[str, ...]:
     """
     tables = sorted(set(definitions.tables(connection)) - history.OWN_TABLES)
     if tables and sa.inspect(connection).has_table(history.HISTORY.name):
-        is_emptied = history.applied(connection) and not _database_heads(connection)
-        return tuple(tables) if is_emptied else ()
+        last = history.last_of_each(connection).values()
+        is_undone = all(row.direction == "downgrade" for row in last)
+        return () if is_undone or _database_heads(connection) else tuple(tables)
     return tuple(tables)
 
 
