@@ -60,13 +60,14 @@ class Lab:
         write_migration(self.project, revision, upgrade, downgrade)
 
     def clear(self) -> None:
-        """Without the migrations of the test before, and the files that these made."""
+        """Without the migrations of the test before, their repository, and the files that these made."""
         migrations = self.project.package / "migrations"
         for name in ("versions", "template"):
             shutil.rmtree(migrations / name, ignore_errors=True)
         (migrations / "template.lock").unlink(missing_ok=True)
         for name in ("slow", "begun"):
             (self.project.path / name).unlink(missing_ok=True)
+        shutil.rmtree(self.project.path / ".git", ignore_errors=True)
 
     @contextmanager
     def fresh(self) -> Iterator["Target"]:

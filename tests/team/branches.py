@@ -1,6 +1,5 @@
 """A repository with two branches that have a migration each."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -32,7 +31,6 @@ class Branches:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        shutil.rmtree(lab.project.path / ".git", ignore_errors=True)
         self.git("init", "-q", "-b", "main")
         # As people like it; a program must not depend on it.
         for option, value in (("grep.lineNumber", "true"), ("color.grep", "always")):

@@ -1,8 +1,5 @@
 """Projects whose migrations the tests write, also as a repository with branches."""
 
-import shutil
-from collections.abc import Iterator
-
 import pytest
 
 from ..apply.conftest import lab, open_lab
@@ -13,7 +10,5 @@ __all__ = ["lab", "open_lab"]
 
 
 @pytest.fixture
-def branches(lab: Lab) -> Iterator[Branches]:
-    branches = Branches(lab)
-    yield branches
-    shutil.rmtree(lab.project.path / ".git")
+def branches(lab: Lab) -> Branches:
+    return Branches(lab)

@@ -1,6 +1,5 @@
 """One migration in the place of many: new databases are the same, and those in use notice nothing."""
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
@@ -267,7 +266,6 @@ END = "def upgrade() -> None:\n"
 def test_what_is_in_the_way_of_a_squash(lab: Lab) -> None:
     lab.write("r1", SMALL)
     lab.write("r2", 'op.add_column("users", sa.Column("age", sa.Integer))')
-    shutil.rmtree(lab.project.path / ".git", ignore_errors=True)
     with lab.fresh() as target:
         refuses(target.db("squash"), "not a git repository", code=2)
     git = Repository(lab.project.path)
