@@ -46,6 +46,8 @@ SCRIPT = "SET client_encoding = 'UTF8';"
 # Statements are not prepared on the server: behind PgBouncer the next one may reach another
 # server process.
 CONNECT: dict[str, Any] = {"connect_timeout": 3, "prepare_threshold": None}
+#: In seconds: replicas that start together may keep a server busy.
+MIGRATION_PATIENCE = 10
 
 
 def parse_url(value: Any, _: Path) -> URL:
@@ -111,8 +113,11 @@ async def connect_read_only(*args: Any, options: str = "", **kwargs: Any) -> Asy
 def create_migration_engine(url: URL, **options: Any) -> Engine:
     """An engine for migrations, which need no concurrency and no pool."""
     url = url.set(drivername="postgresql+psycopg")
-    named = CONNECT | {"fallback_application_name": f"{DISTRIBUTION} db"}
-    options |= {"poolclass": NullPool, "connect_args": named, "hide_parameters": True}
+    connect = CONNECT | {
+        "connect_timeout": MIGRATION_PATIENCE,
+        "fallback_application_name": f"{DISTRIBUTION} db",
+    }
+    options |= {"poolclass": NullPool, "connect_args": connect, "hide_parameters": True}
     return create_engine(url, **options)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import NullPool, create_engine
 from sqlalchemy.engine import make_url
 
 from ..databases import execute
-from ..proxy import Proxy
+from ..proxy import Proxy, open_proxy
 from ..servers import driver_url, free_port
 from .lab import ON_SERVERS, Lab, Running, Target
 from .launcher import Ended
@@ -84,6 +84,24 @@ async def _come_later(port: int, server: int, waiting: Running) -> Ended:
         return await asyncio.to_thread(waiting.result)
     finally:
         await proxy.stop()
+
+
+@ON_SERVERS
+def test_a_server_that_is_slow_to_answer(lab: Lab) -> None:
+    """As when many replicas begin at the same moment."""
+    lab.write("r1", CREATE)
+    with lab.fresh() as target:
+        ended = asyncio.run(_answer_late(target))
+        assert ended.code == 0, ended.output
+
+
+async def _answer_late(target: Target) -> Ended:
+    async with open_proxy(make_url(target.url).port or 0) as proxy:
+        proxy.freeze()
+        slow = elsewhere(target, host="127.0.0.1", port=proxy.port).begin("upgrade", "head")
+        await asyncio.sleep(5)
+        proxy.thaw()
+        return await asyncio.to_thread(slow.result)
 
 
 @ON_SERVERS
