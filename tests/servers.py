@@ -248,7 +248,9 @@ def _mysql(folder: str, port: int, user: str | None) -> Service:
         raise UnavailableError(f"{server} is MariaDB's")
     data = f"--datadir={folder}/data"
     setup = [server, "--no-defaults", "--initialize-insecure", data]
-    command = [server, "--no-defaults", data, "--mysqlx=OFF", *_mysql_options(folder, port)]
+    # By default it may want a folder that only a package of the whole server makes.
+    unneeded = ["--mysqlx=OFF", "--secure-file-priv=NULL"]
+    command = [server, "--no-defaults", data, *unneeded, *_mysql_options(folder, port)]
     return Service(folder, [setup], command, user=user)
 
 

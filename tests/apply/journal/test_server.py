@@ -25,18 +25,18 @@ from .snapshots import difference, take_snapshot
 from .sweep import COMMANDS, QUIET
 from .workshop import Workshop
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.parametrize("database", ["mariadb"], indirect=True),
-]
+pytestmark = pytest.mark.slow
+
+ON_MARIADB = pytest.mark.parametrize("database", ["mariadb"], indirect=True)
 
 GALERA = Path("/usr/lib/galera/libgalera_smm.so")
 
 
-def test_the_server_is_killed_at_any_moment(workshop: Workshop, rounds: int) -> None:
+@pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=True)
+def test_the_server_is_killed_at_any_moment(workshop: Workshop, database: str, rounds: int) -> None:
     workshop.take_versions()
     forks, moments = workshop.forks[0], random.Random(5)  # noqa: S311
-    with _server() as server:
+    with _server(database) as server:
         url = server.create_database("service")
         assert forks.run(url, "upgrade", "r1", **QUIET).code == 0
         expected = {}
@@ -60,10 +60,11 @@ def test_the_server_is_killed_at_any_moment(workshop: Workshop, rounds: int) -> 
     print(f"{2 * rounds} servers killed, {interrupted} in a migration, {resumed} half applied")
 
 
+@ON_MARIADB
 def test_what_a_killed_server_left_of_a_trigger_is_removed(workshop: Workshop) -> None:
     """It has the name, and no trigger: neither CREATE nor CREATE OR REPLACE would do."""
     trigger = 'op.execute("CREATE TRIGGER x BEFORE UPDATE ON t FOR EACH ROW SET NEW.v = 1")\n'
-    with _server() as server:
+    with _server("mariadb") as server:
         url = server.create_database("service")
         with (
             patch.object(workshop, "open_database", lambda: nullcontext(url)),
@@ -80,6 +81,7 @@ def test_what_a_killed_server_left_of_a_trigger_is_removed(workshop: Workshop) -
             assert case.query("SELECT DISTINCT v FROM t") == [(1,)]
 
 
+@ON_MARIADB
 @pytest.mark.skipif(not GALERA.exists(), reason="Galera is not installed")
 def test_a_node_of_galera_is_refused(lab: Lab) -> None:
     """And the script that is named instead does the same, wherever the database is."""
@@ -94,7 +96,7 @@ def test_a_node_of_galera_is_refused(lab: Lab) -> None:
     follow(lab, "r1", None)
     follow(lab, "r2", "r1")
     follow(lab, "r3", "r1")
-    with _server(*options) as server:
+    with _server("mariadb", *options) as server:
         target = Target(lab, server.create_database("service"))
         next_command = (
             "apply the script that `my-service db upgrade --sql base:heads` writes, once, on"
@@ -131,11 +133,11 @@ def _apply_script(target: Target, command: str) -> None:
 
 
 @contextmanager
-def _server(*options: str) -> Iterator[PrivateServer]:
+def _server(database: str, *options: str) -> Iterator[PrivateServer]:
     """As durable as it is by default, unlike the servers of the other tests."""
     durable = ["--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1", *options]
     # Two servers would delete each other's temporary tables.
-    with private_server("mariadb", lambda folder: [*durable, f"--tmpdir={folder}"]) as server:
+    with private_server(database, lambda folder: [*durable, f"--tmpdir={folder}"]) as server:
         yield server
 
 
