@@ -1,5 +1,10 @@
 """How long `upgrade` takes: when there is nothing to do, and when there is very much."""
 
+import shutil
+from collections.abc import Sequence
+
+import pytest
+
 from tests.databases import query
 
 from .race import Race
@@ -51,6 +56,25 @@ def bench_nothing_to_do(rivals: Rivals, race: Race, rounds: int) -> None:
 
 
 def bench_a_thousand_revisions(rivals: Rivals, race: Race, rounds: int) -> None:
+    _race_through_a_thousand(rivals, race, rounds)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("delay", [0.5, 1, 2, 5])
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def bench_a_thousand_on_a_slower_disk(
+    rivals: Rivals, race: Race, rounds: int, delay: float
+) -> None:
+    """Each time that something is written for good takes so many milliseconds longer."""
+    delayed = f"inject=fsync,fdatasync:delay_exit={delay * 1000:.0f}"
+    traced = ["-f", "--seccomp-bpf", "-e", "trace=fsync,fdatasync", "-o", "/dev/null"]
+    slowly = ["strace", *traced, "-e", delayed]
+    _race_through_a_thousand(rivals, race, rounds, slowly)
+
+
+def _race_through_a_thousand(
+    rivals: Rivals, race: Race, rounds: int, slowly: Sequence[str] = ()
+) -> None:
     """Each round on databases of its own."""
     for number in range(REVISIONS):
         table, kind = divmod(number, len(KINDS))
@@ -61,7 +85,7 @@ def bench_a_thousand_revisions(rivals: Rivals, race: Race, rounds: int) -> None:
             project, command = variants[name]
             with rivals.fresh() as url:
                 with race.lap(name):
-                    project.run(*command, url=url)
+                    project.run(*slowly, *command, url=url)
                 assert query(url, "SELECT version_num FROM alembic_version") == [("r0999",)]
                 assert query(url, "SELECT COUNT(*) FROM t332") == [(2,)]
                 if name == OURS:
