@@ -81,8 +81,16 @@ def test_a_statement_of_nothing(lab: Lab) -> None:
         assert "r1, src/" in target.db("plan").output
 
 
-def test_what_cannot_be_looked_at(three: Lab) -> None:
+def test_what_cannot_be_looked_at(three: Lab, database: str) -> None:
     with three.fresh() as target:
+        if database == "postgresql":
+            configuration = three.project.path / ".squawk.toml"
+            configuration.write_text("pg_version = fifteen")
+            ended = target.db("plan")
+            configuration.unlink()
+            assert ended.code == 2
+            assert "squawk, which is asked where it is installed, does not answer" in ended.output
+            assert "(Configuration error: " in ended.output
         target.upgrade()
         target.execute("UPDATE alembic_version SET version_num = 'later'")
         target.execute("DELETE FROM alembic_history")

@@ -66,7 +66,7 @@ CASES = {
         """
         op.execute("CREATE TYPE {t}e AS ENUM ('a')")
         op.execute("ALTER TYPE {t}e RENAME VALUE 'a' TO 'b'")  # -> rename-enum-value
-        op.execute("ALTER TYPE {t}e ADD VALUE 'c'")
+        op.execute("ALTER TYPE {t}e ADD VALUE 'c' AFTER 'b'")
         """,
     ),
     "copy": (

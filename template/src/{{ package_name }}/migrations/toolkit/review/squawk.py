@@ -7,10 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from textwrap import shorten
 
+from alembic.util import CommandError
+
+from ..connection import LENGTH
 from .changes import Change
-from .recording import Recording
-from .sql import COMMENT
+from .recording import Recording, Statement
 
 #: What is about locks, rewrites and scans the server knows better; and what SQLAlchemy makes of plain
 #: integers (SERIAL, INTEGER) nobody has to explain.
@@ -28,23 +32,34 @@ RULES = {f"squawk-{name}": advice for name, advice in ADVICE.items()}
 def advised(recording: Recording) -> Iterator[tuple[int, Change]]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     command = shutil.which("squawk", path=path)
-    # A line each; what has parameters is about rows.
-    statements = [each for each in recording.statements if each.is_shown and "%(" not in each.sql]
+    statements = [each for each in recording.statements if each.is_shown]
     if command is None or not statements:
         return
-    done = subprocess.run(  # noqa: S603
-        [command, "--reporter", "json"],
-        input="".join(f"{_one_line(each.sql)};\n" for each in statements),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    for each in json.loads(done.stdout or "[]"):
-        if each["rule_name"] in ADVICE:
-            statement = statements[each["line"]]
-            code = f"squawk-{each['rule_name']}"
-            yield statement.line, Change(code, "", each["message"].rstrip("."))
+    for number, rule, message in _said(command, statements):
+        if rule in ADVICE:
+            yield statements[number].line, Change(f"squawk-{rule}", "", message.rstrip("."))
 
 
-def _one_line(sql: str) -> str:
-    return " ".join(COMMENT.sub(" ", sql).rstrip("; \n").split())
+def _said(command: str, statements: list[Statement]) -> list[tuple[int, str, str]]:
+    """A file each: what it cannot read, such as a parameter, hides all else in the same file."""
+    with TemporaryDirectory() as folder:
+        for number, statement in enumerate(statements):
+            (Path(folder) / f"{number}.sql").write_text(statement.sql, encoding="utf-8")
+        done = subprocess.run(  # noqa: S603
+            [command, "--reporter", "json", f"{folder}/*.sql"],
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+    try:
+        return [
+            (int(Path(each["file"]).stem), each["rule_name"], each["message"])
+            for each in json.loads(done.stdout)
+        ]
+    except (ValueError, LookupError, TypeError):
+        why = shorten(done.stderr or done.stdout, LENGTH)
+        raise CommandError(
+            f"{command}, which is asked where it is installed, does not answer as squawk 2.70"
+            f" does ({why or f'exit code {done.returncode}'}): install that, or correct its"
+            " configuration."
+        ) from None
