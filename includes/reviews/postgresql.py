@@ -8,6 +8,7 @@ from typing import Any, cast
 import psycopg
 from sqlalchemy import Connection
 
+from ..apply.server import end_of_transaction
 from . import squawk
 from .changes import Change
 from .recording import Cost, Recording, Statement
@@ -28,6 +29,8 @@ RULES = {
     "reindex-not-concurrent": "REINDEX ... CONCURRENTLY in an autocommit_block().",
     "concurrent-in-transaction": "safe_ops.create_index or safe_ops.drop_index: CONCURRENTLY works"
     " in no transaction.",
+    "one-transaction": "Leave it out: each migration is one transaction. What runs in none goes into"
+    " an autocommit_block(), before anything is changed.",
     "block-not-first": "Move what is in the autocommit_block() to a migration of its own: the block"
     " would commit what is before it, half applied.",
     "add-foreign-key": "safe_ops.create_foreign_key: it has the rows checked without keeping anybody"
@@ -141,6 +144,9 @@ def of_recording(recording: Recording) -> Iterator[tuple[int, Change]]:
                 what = "changes something before its autocommit_block()"
                 yield line, Change("block-not-first", "", what)
             continue
+        if word := end_of_transaction(statement.sql):
+            what = f"says {word}, which `db upgrade` refuses"
+            yield line, Change("one-transaction", "", what)
         if CONCURRENTLY.match(statement.sql):
             what = "says CONCURRENTLY outside an autocommit_block()"
             yield line, Change("concurrent-in-transaction", "", what)

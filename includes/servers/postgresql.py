@@ -328,11 +328,17 @@ def _refuse_another(begun: tuple[str, str] | None, step: tuple[str, str]) -> Non
     raise incomplete(direction, revision)
 
 
+def end_of_transaction(statement: str) -> str | None:
+    """The word in it that ends the transaction."""
+    found = ENDS_TRANSACTION.search(BODY.sub("", QUOTED.sub(" ", statement)))
+    return found[1].upper() if found else None
+
+
 def _refuse_end(statement: str, step: MigrationInfo) -> None:
-    if found := ENDS_TRANSACTION.search(BODY.sub("", QUOTED.sub(" ", statement))):
+    if word := end_of_transaction(statement):
         raise CommandError(
-            f"Migration {step.up_revision_id} says {found[1].upper()}. {ONE_TRANSACTION} What runs"
-            " in no transaction goes into autocommit_block(), before anything is changed."
+            f"Migration {step.up_revision_id} says {word}. {ONE_TRANSACTION} What runs in no"
+            " transaction goes into autocommit_block(), before anything is changed."
         )
 
 

@@ -34,6 +34,13 @@ CASES = {
         op.execute("COMMIT")  # -> one-transaction
         """,
     ),
+    "the end of the transaction": (
+        "P",
+        """
+        op.execute("SAVEPOINT a; SELECT '; COMMIT'; ROLLBACK TO a")
+        op.execute("CREATE TABLE {t}x (a int); COMMIT")  # -> one-transaction
+        """,
+    ),
     "lock a table": (
         "P",
         """
