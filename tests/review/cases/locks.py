@@ -41,6 +41,10 @@ CASES = {
         op.execute("CREATE TABLE {t}x (a int); COMMIT")  # -> one-transaction
         """,
     ),
+    "another schema": (
+        "P",
+        'op.execute("ALTER TABLE {t} SET SCHEMA elsewhere")  # -> rename-table',
+    ),
     "lock a table": (
         "P",
         """

@@ -72,6 +72,7 @@ NAMED = rf"ADD (?:CONSTRAINT (?:{NAME} )?)?"
 ACTIONS = {
     rf"DROP {OTHER}{COLUMN}": "drop-column",
     rf"RENAME (?:TO|AS) (?P<new>{NAME})": "rename-table",
+    r"SET SCHEMA\b": "rename-table",
     rf"RENAME {OTHER}(?:COLUMN )?{NAME} TO\b": "rename-column",
     rf"CHANGE (?:COLUMN )?(?P<old>{NAME}) (?!(?P=old) )": "rename-column",
     rf"ADD {OTHER}{COLUMN} (?!.*\b(?:{FILLED})\b).*\bNOT NULL\b": "not-null-without-default",
