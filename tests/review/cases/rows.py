@@ -1,6 +1,12 @@
 """Rows that are changed, also by what a block, a function or a trigger does."""
 
 CASES = {
+    "after a text like a comment": (
+        "P",
+        """
+        op.execute("INSERT INTO {t} (id, name) VALUES (1, '--') /* ' */; DELETE FROM {t}")  # -> unbatched-update
+        """,
+    ),
     "update": ("PM", "op.execute(\"UPDATE {t} SET name = 'x'\")  # -> unbatched-update"),
     "update and delete through a join": (
         "M",

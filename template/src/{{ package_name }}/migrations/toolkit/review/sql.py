@@ -6,8 +6,9 @@ from textwrap import shorten
 
 from .changes import Change
 
-COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 TEXT = re.compile(r"E?'(?:[^'\\]|''|\\.)*'", re.DOTALL)
+# A text may have in it what would begin the other, and the other way round.
+COMMENT_OR_TEXT = re.compile(rf"--[^\n]*|/\*.*?\*/|(?P<text>{TEXT.pattern})", re.DOTALL)
 PARENTHESES = re.compile(r"\([^()]*\)")
 # What they do later, when they are called, is not the migration's.
 STORED = re.compile(r"CREATE (?:OR REPLACE )?(?:\w+ )?(?:FUNCTION|PROCEDURE|TRIGGER|EVENT)\b", re.I)
@@ -93,7 +94,7 @@ LENGTH = 100
 
 
 def of_sql(sql: str) -> Iterator[Change]:
-    text = COMMENT.sub(" ", sql).strip()
+    text = COMMENT_OR_TEXT.sub(lambda found: found["text"] or " ", sql).strip()
     plain = TEXT.sub("''", CONSTANT.sub(_executed, text) if BLOCK.match(text) else text)
     if STORED.match(plain):
         return
