@@ -84,6 +84,19 @@ CASES = {
         "P",
         """
         op.execute("CREATE FUNCTION {t}f() RETURNS void LANGUAGE sql AS $$SELECT 1; DELETE FROM {t} $$")
+        op.execute(
+            "SELECT 1;"
+            "CREATE FUNCTION {t}g() RETURNS void LANGUAGE plpgsql AS $a$ BEGIN NULL; DELETE FROM {t}; END $a$"
+        )
+        """,
+    ),
+    "after a function": (
+        "P",
+        """
+        op.execute(  # -> drop-table
+            "CREATE FUNCTION {t}f() RETURNS void LANGUAGE sql AS $$SELECT 1; DELETE FROM {t} $$;"
+            "DROP TABLE {t}"
+        )
         """,
     ),
     "what a trigger will do": (

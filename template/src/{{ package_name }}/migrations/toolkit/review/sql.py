@@ -12,6 +12,7 @@ COMMENT_OR_TEXT = re.compile(rf"--[^\n]*|/\*.*?\*/|(?P<text>{TEXT.pattern})", re
 PARENTHESES = re.compile(r"\([^()]*\)")
 # What they do later, when they are called, is not the migration's.
 STORED = re.compile(r"CREATE (?:OR REPLACE )?(?:\w+ )?(?:FUNCTION|PROCEDURE|TRIGGER|EVENT)\b", re.I)
+BODY = re.compile(rf"({STORED.pattern}[^;]*?)(\$\w*\$).*?\2", re.I | re.DOTALL)
 # What a block does, it does at once.
 BLOCK = re.compile(r"DO\b", re.I)
 IN_BLOCK = re.compile(r";|\b(?:BEGIN|THEN|ELSE|LOOP)\b", re.I)
@@ -95,8 +96,9 @@ LENGTH = 100
 
 def of_sql(sql: str) -> Iterator[Change]:
     text = COMMENT_OR_TEXT.sub(lambda found: found["text"] or " ", sql).strip()
+    text, bodies = BODY.subn(r"\1''", text)
     plain = TEXT.sub("''", CONSTANT.sub(_executed, text) if BLOCK.match(text) else text)
-    if STORED.match(plain):
+    if STORED.match(plain) and not bodies:
         return
     for statement in IN_BLOCK.split(plain) if BLOCK.match(plain) else plain.split(";"):
         yield from _of_statement(" ".join(statement.split()))
