@@ -129,7 +129,8 @@ class Reviewer:
     def _begin(self, tracer: server.Tracer) -> None:
         """What is there now is used."""
         self._tables = tracer.begin(self._connection) | {""}
-        self.before = self._shapes()
+        if self._are_one_release:
+            self.before = shapes(self._connection)
         self._connection.rollback()
 
     def _review(self, script: Script, tracer: server.Tracer) -> Review:
@@ -145,13 +146,10 @@ class Reviewer:
             found.append(failure)
         findings = [finding_of(script, source, line, change) for line, change in sorted(set(found))]
         left = [each for each in findings if each]
-        after = self._shapes()
+        # Of the whole schema, which takes longer than the migration: only for what is compared.
+        after = shapes(self._connection) if self.before else {}
         self._connection.rollback()
         return Review(script, recording.statements, left, after, failed=failure is not None)
-
-    def _shapes(self) -> Shapes:
-        """Of the whole schema, which takes longer than the migration: only for what is compared."""
-        return shapes(self._connection) if self._are_one_release else {}
 
     def _found(self, recording: Recording, source: Source) -> Iterator[tuple[int, Change]]:
         costs: dict[int, list[Statement]] = {}
