@@ -272,5 +272,23 @@ IN_SCHEMA = {
             'loses = {"billing.bills": "never shown"}',
         ),
     ],
+    # The server has room for some thousands of all sessions.
+    "many attempts hold few locks": [
+        migration(
+            """
+            op.execute(
+                "CREATE FUNCTION holds_few() RETURNS boolean LANGUAGE sql AS $$"
+                " SELECT count(*) < 20 FROM pg_locks"
+                " WHERE pid = pg_backend_pid() AND locktype = 'transactionid' $$"
+            )
+            op.execute("CREATE TABLE aims (a int, b int, CONSTRAINT hit CHECK (a = 5 AND b = 6))")
+            op.execute("CREATE TABLE ends (a int, CONSTRAINT few CHECK (holds_few()))")
+            """,
+            """
+            op.execute("DROP TABLE aims, ends")
+            op.execute("DROP FUNCTION holds_few")
+            """,
+        )
+    ],
 }
 FOUND_IN_SCHEMA = {"in a schema": ["upgrade() drops billing.bills.note with its values"]}

@@ -139,12 +139,16 @@ class Filler:
         return error
 
     def _try(self, table: sa.Table, row: Row) -> str | None:
+        why = None
+        # SQLAlchemy's are not released after an error, and each holds a lock of PostgreSQL's.
+        self._connection.exec_driver_sql("SAVEPOINT made_up")
         try:
-            with self._connection.begin_nested():
-                self._connection.execute(table.insert().inline().values(row))
+            self._connection.execute(table.insert().inline().values(row))
         except DBAPIError as error:
-            return reason(error)
-        return None
+            self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT made_up")
+            why = reason(error)
+        self._connection.exec_driver_sql("RELEASE SAVEPOINT made_up")
+        return why
 
 
 @contextmanager
