@@ -254,12 +254,18 @@ def _others(table: sa.Table, row: Row, check: sa.CheckConstraint) -> Iterator[Ro
 
 
 def _candidates(column: sa.Column[Any], made_up: Any, text: str) -> Iterator[Any]:
+    may_be_null = column.nullable and "NULL" in text.upper()
+    if may_be_null and column.foreign_keys:
+        yield None
+        return  # Others refer to nothing.
     numbers = [int(found) for found in re.findall(r"(?<![\w.])-?\d+(?![\w.])", text)]
     if isinstance(made_up, str):
         for found in re.findall(r"'((?:[^']|'')*)'", text):
             yield found.replace("''", "'")
             yield re.sub("[%_]", "x", found)
         yield from ("x" * length for length in numbers if 0 <= length <= 1000)
+    elif isinstance(made_up, bool):
+        yield not made_up
     elif isinstance(made_up, int | float) or hasattr(made_up, "scaleb"):
         for found in numbers:
             yield from (found, found + 1, found - 1)
@@ -267,4 +273,6 @@ def _candidates(column: sa.Column[Any], made_up: Any, text: str) -> Iterator[Any
         try:
             yield value(column.name, column.type, number)
         except NoValueError:
-            return
+            break
+    if may_be_null:
+        yield None
