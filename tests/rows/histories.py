@@ -186,6 +186,34 @@ op.create_table(
             'op.drop_table("links")',
         ),
     ],
+    # SQLAlchemy then gives no order for any reference that may be NULL.
+    "a reference beside a circle": [
+        migration(
+            """
+            op.create_table("zones", sa.Column("id", sa.Integer, primary_key=True))
+            op.create_table(
+                "pages",
+                sa.Column("id", sa.Integer, primary_key=True),
+                sa.Column("article", sa.Integer),
+            )
+            op.create_table(
+                "articles",
+                sa.Column("id", sa.Integer, primary_key=True),
+                sa.Column("page", sa.Integer, sa.ForeignKey("pages.id")),
+                sa.Column("zone", sa.Integer, sa.ForeignKey("zones.id")),
+                sa.CheckConstraint("zone IS NOT NULL", name="placed"),
+            )
+            with op.batch_alter_table("pages") as batch:
+                batch.create_foreign_key("circle", "articles", ["article"], ["id"])
+            """,
+            """
+            with op.batch_alter_table("pages") as batch:
+                batch.drop_constraint("circle", type_="foreignkey")
+            for name in ("articles", "pages", "zones"):
+                op.drop_table(name)
+            """,
+        )
+    ],
     "a reference to itself": [
         migration(
             """

@@ -49,21 +49,24 @@ class Filler:
         with _all_types(self._connection.dialect):
             tables = in_order(reflect(self._connection, only=changed)) if changed else []
         filled = [table for table in tables if table.fullname in changed]
-        for table in filled:
-            self._add_rows(table)
+        waiting = filled
+        while waiting:
+            # Beside a circle, one may come before what it refers to.
+            errors = {table: error for table in waiting if (error := self._add_rows(table))}
+            if len(errors) == len(waiting):
+                raise _not_made_up(*next(iter(errors.items())))
+            waiting = list(errors)
         return filled
 
-    def _add_rows(self, table: sa.Table) -> None:
+    def _add_rows(self, table: sa.Table) -> str | None:
+        """Why it has none."""
         error = self._insert(table, self._row(table))
         first = self._number
         if error and not has_rows(self._connection, table):
-            raise CommandError(
-                f"No row could be made up for the table {table.fullname}: {error}. Say what its"
-                " columns hold, in a fixture `given_values` of tests/conftest.py:"
-                f' {{"{table.fullname}.<column>": lambda number: ...}}.'
-            )
+            return error
         self._insert(table, self._row(table, alike=first))
         self._add_nulls(table)
+        return None
 
     def _add_nulls(self, table: sa.Table) -> None:
         """In one row, or where a CHECK does not let them meet, in a row each."""
@@ -149,6 +152,14 @@ class Filler:
             why = reason(error)
         self._connection.exec_driver_sql("RELEASE SAVEPOINT made_up")
         return why
+
+
+def _not_made_up(table: sa.Table, error: str) -> CommandError:
+    return CommandError(
+        f"No row could be made up for the table {table.fullname}: {error}. Say what its columns"
+        " hold, in a fixture `given_values` of tests/conftest.py:"
+        f' {{"{table.fullname}.<column>": lambda number: ...}}.'
+    )
 
 
 @contextmanager
