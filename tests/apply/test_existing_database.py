@@ -156,6 +156,14 @@ def test_in_another_schema(lab: Lab) -> None:
         ended = target.db("baseline")
         assert ended.code == 0, ended.output
         assert target.query("SELECT version_num FROM app.alembic_version") == [("r1",)]
+    # None in the default schema.
+    made = ("CREATE SCHEMA billing", "CREATE TABLE billing.bills (id integer)")
+    lab.write("r1", "\n".join(f"op.execute({statement!r})" for statement in made))
+    with lab.fresh() as target:
+        for statement in made:
+            target.execute(statement)
+        ended = target.db("baseline")
+        assert ended.code == 0, ended.output
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

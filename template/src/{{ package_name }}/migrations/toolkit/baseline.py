@@ -17,6 +17,7 @@ from .config import migration_url, scratch_url
 from .connection import look
 from .history import OWN_TABLES
 from .invocation import ignores_other_tables
+from .rows.fill import all_tables
 from .schema import definitions
 from .schema.snapshot import Facts, Thing, differences, others, snapshot, without
 from .scripts import read_scripts, title
@@ -57,7 +58,8 @@ def _refuse(connection: Connection, found: Status) -> None:
             "This database is migrated already: see"
             f" `{DISTRIBUTION} db status`. Nothing was recorded."
         )
-    if not set(definitions.tables(connection)) - OWN_TABLES:
+    elsewhere = any(table.schema for table in all_tables(connection))
+    if not elsewhere and not set(definitions.tables(connection)) - OWN_TABLES:
         raise CommandError(
             f"This database has no tables: `{DISTRIBUTION} db upgrade` makes them. Nothing was"
             " recorded."
