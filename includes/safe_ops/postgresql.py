@@ -49,41 +49,46 @@ def create_foreign_key(
             postgresql_not_valid=True,
             **options,
         )
-        _validate(table, name)
+        _validate(table, name, options.get("source_schema"))
 
 
-def create_check(name: str, table: str, condition: str) -> None:
+def create_check(name: str, table: str, condition: str, *, schema: str | None = None) -> None:
     """From now on rows are checked; then those that are there, while others write."""
     with outside_transaction():
-        op.create_check_constraint(op.f(name), table, condition, postgresql_not_valid=True)
-        _validate(table, name)
+        op.create_check_constraint(
+            op.f(name), table, condition, schema=schema, postgresql_not_valid=True
+        )
+        _validate(table, name, schema)
 
 
-def create_unique(name: str, table: str, columns: list[str]) -> None:
+def create_unique(name: str, table: str, columns: list[str], *, schema: str | None = None) -> None:
     """A unique index that is built while others write becomes a constraint, in the transaction."""
-    create_index(name, table, columns, unique=True)
+    create_index(name, table, columns, unique=True, schema=schema)
     name = _quoted(name)
-    op.execute(f"ALTER TABLE {_quoted(table)} ADD CONSTRAINT {name} UNIQUE USING INDEX {name}")
+    op.execute(
+        f"ALTER TABLE {_quoted(table, schema)} ADD CONSTRAINT {name} UNIQUE USING INDEX {name}"
+    )
 
 
-def set_not_null(table: str, column: str, **options: Any) -> None:
+def set_not_null(table: str, column: str, *, schema: str | None = None, **options: Any) -> None:
     """A validated CHECK spares the scan that would lock everybody out, and goes in the transaction."""
     name = f"{table}_{column}_not_null"
-    create_check(name, table, f"{_quoted(column)} IS NOT NULL")
-    op.alter_column(table, column, nullable=False, **options)
-    op.drop_constraint(op.f(name), table)
+    create_check(name, table, f"{_quoted(column)} IS NOT NULL", schema=schema)
+    op.alter_column(table, column, nullable=False, schema=schema, **options)
+    op.drop_constraint(op.f(name), table, schema=schema)
 
 
 def outside_transaction() -> AbstractContextManager[None]:
     return op.get_context().autocommit_block()
 
 
-def _validate(table: str, name: str) -> None:
-    op.execute(f"ALTER TABLE {_quoted(table)} VALIDATE CONSTRAINT {_quoted(name)}")
+def _validate(table: str, name: str, schema: str | None) -> None:
+    op.execute(f"ALTER TABLE {_quoted(table, schema)} VALIDATE CONSTRAINT {_quoted(name)}")
 
 
-def _quoted(name: str) -> str:
-    return op.get_context().dialect.identifier_preparer.quote(name)
+def _quoted(name: str, schema: str | None = None) -> str:
+    quote = op.get_context().dialect.identifier_preparer.quote
+    return ".".join(quote(part) for part in (schema, name) if part)
 
 
 class Batches:

@@ -73,6 +73,35 @@ def _import(lab: Lab) -> str:
     return f"from {lab.project.answers['package_name']}.migrations.toolkit import safe_ops"
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_in_another_schema(lab: Lab) -> None:
+    lab.write(
+        "r1",
+        """
+        op.execute("CREATE SCHEMA billing")
+        op.execute("CREATE TABLE billing.bills (id int PRIMARY KEY, of int, amount int)")
+        """,
+        "raise NotImplementedError",
+    )
+    schemas = 'schemas = {"source_schema": "billing", "referent_schema": "billing"}'
+    calls = [
+        'create_index("bills_of", "bills", ["of"], schema="billing")',
+        'create_foreign_key("fk", "bills", "bills", ["of"], ["id"], **schemas)',
+        'create_check("ck", "bills", "amount > 0", schema="billing")',
+        'create_unique("uq", "bills", ["amount"], schema="billing")',
+        'set_not_null("bills", "of", schema="billing")',
+    ]
+    for number, call in enumerate(calls, start=2):
+        lab.write(
+            f"r{number}", f"{_import(lab)}\n{schemas}\nsafe_ops.{call}", "raise NotImplementedError"
+        )
+    with lab.fresh() as target:
+        target.upgrade()
+        made = target.query("SELECT conname FROM pg_constraint WHERE convalidated ORDER BY 1")
+        assert {("ck",), ("fk",), ("uq",)} <= set(made)
+        assert "Nothing found in" in target.db("lint").output
+
+
 def test_each_does_what_it_says(changes: Lab) -> None:
     with changes.fresh() as target:
         target.upgrade()
