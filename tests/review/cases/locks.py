@@ -14,6 +14,8 @@ CASES = {
         """
         op.drop_column("bills", "a", schema="elsewhere")  # -> drop-column
         op.execute("DROP TABLE elsewhere.bills")  # -> drop-table
+        op.create_table("{t}", sa.Column("a", sa.Integer), schema="elsewhere")
+        op.create_index("{t}i", "{t}", ["a"], schema="elsewhere")
         """,
     ),
     "databases": ("M", 'op.execute("DROP DATABASE IF EXISTS {t}_no_such")  # -> drop-schema'),

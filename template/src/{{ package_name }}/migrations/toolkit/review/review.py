@@ -5,8 +5,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from textwrap import shorten
 from traceback import extract_tb
+from typing import Any
 
 from alembic.config import Config
+from alembic.operations import ops
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -19,7 +21,7 @@ from ..throwaway import database_alike, explained, run_step
 from . import server
 from .changes import Change, of_operation
 from .compat import Break, Models, Shapes, breaks, shapes
-from .recording import Recording, Statement, recorded
+from .recording import Operation, Recording, Statement, recorded
 from .rules import RULES, Finding
 from .source import Source
 from .sql import of_sql
@@ -108,6 +110,8 @@ class Reviewer:
         self._are_one_release = are_one_release
         #: The tables that are used.
         self._tables: set[str] = set()
+        #: Schema and name of those that are not.
+        self._made: set[tuple[str | None, str | None]] = set()
         self.before: Shapes = {}
 
     def run(self, order: list[Script], new: list[Script]) -> Reviews:
@@ -129,6 +133,7 @@ class Reviewer:
     def _begin(self, tracer: server.Tracer) -> None:
         """What is there now is used."""
         self._tables = tracer.begin(self._connection) | {""}
+        self._made.clear()
         if self._are_one_release:
             self.before = shapes(self._connection)
         self._connection.rollback()
@@ -171,10 +176,20 @@ class Reviewer:
                 yield line, _of_cost(statement)
         yield from server.of_recording(recording)
 
+    def _of_used_tables(self, recording: Recording) -> Iterator[Operation]:
+        """A new table may have the name of one in another schema, which is used."""
+        for noted in recording.operations:
+            operation: Any = noted.operation
+            schema, table = (getattr(operation, name, None) for name in ("schema", "table_name"))
+            if schema and isinstance(operation, ops.CreateTableOp) and not operation.if_not_exists:
+                self._made.add((schema, table))
+            elif (schema, table) not in self._made:
+                yield noted
+
     def _changes(self, recording: Recording) -> Iterator[tuple[int, Change]]:
         """What people and operations have written, but for what is written in the safe way."""
         empty = recording.empty_columns
-        for noted in recording.operations:
+        for noted in self._of_used_tables(recording):
             for change in of_operation(noted.operation) if noted.origin != "safe_ops" else ():
                 is_empty = any((change.table, column) in empty for column in change.columns)
                 if not is_empty or change.code in server.ALSO_ON_EMPTY:
