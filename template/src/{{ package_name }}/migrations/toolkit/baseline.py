@@ -10,14 +10,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from ... import DISTRIBUTION
 from .config import migration_url, scratch_url
 from .connection import look
 from .history import OWN_TABLES
 from .invocation import ignores_other_tables
-from .rows.fill import all_tables
 from .schema import definitions
 from .schema.snapshot import Facts, Thing, differences, others, snapshot, without
 from .scripts import read_scripts, title
@@ -58,7 +57,8 @@ def _refuse(connection: Connection, found: Status) -> None:
             "This database is migrated already: see"
             f" `{DISTRIBUTION} db status`. Nothing was recorded."
         )
-    elsewhere = any(table.schema for table in all_tables(connection))
+    schemas = definitions.other_schemas(connection)
+    elsewhere = any(map(inspect(connection).get_table_names, schemas))
     if not elsewhere and not set(definitions.tables(connection)) - OWN_TABLES:
         raise CommandError(
             f"This database has no tables: `{DISTRIBUTION} db upgrade` makes them. Nothing was"
