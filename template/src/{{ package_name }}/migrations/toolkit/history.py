@@ -182,7 +182,7 @@ DECLARATIONS = {"down_revision", "branch_labels", "depends_on", "loses", "replac
 def _shape(node: Any) -> Any:
     if isinstance(node, list):
         return [
-            _shape(item) for item in node if not _is_docstring(item) and not _is_declaration(item)
+            _shape(item) for item in node if not is_docstring(item) and not _is_declaration(item)
         ]
     if not isinstance(node, ast.AST):
         return node
@@ -190,7 +190,7 @@ def _shape(node: Any) -> Any:
     return type(node).__name__, [field for field in fields if field[1] != []]
 
 
-def _is_docstring(node: Any) -> bool:
+def is_docstring(node: Any) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 

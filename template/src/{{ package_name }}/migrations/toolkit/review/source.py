@@ -7,6 +7,7 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..history import is_docstring
 from .changes import Change
 
 PACKAGE = __name__.partition(".")[0]
@@ -84,8 +85,6 @@ def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:
 def _is_empty(function: ast.FunctionDef | None) -> bool:
     """Nothing but `pass`, a docstring or `...`, or what need not be undone."""
     return function is None or all(
-        isinstance(node, ast.Pass)
-        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-        or REPEATABLE in ast.unparse(node)
+        isinstance(node, ast.Pass) or is_docstring(node) or REPEATABLE in ast.unparse(node)
         for node in function.body
     )
