@@ -156,6 +156,9 @@ def test_rebase_says_what_is_in_its_way(branches: Branches) -> None:
         branches.conflict("src/my_service/main.py")
         refuses(target.db("rebase"), "git has conflicts in ", "main.py")
         branches.git("add", "src/my_service/main.py")
+        # git says it in five lines, as in a container that somebody else's folder is mounted in.
+        ended = target.db("rebase", GIT_TEST_ASSUME_DIFFERENT_OWNER="1")
+        refuses(ended, "dubious ownership", " git config --global --add safe.directory ", code=2)
         (lab.project.path / ".git").rename(lab.project.path / "git")
         refuses(target.db("rebase"), "`git rev-parse` failed: not a git repository", code=2)
         (lab.project.path / "git").rename(lab.project.path / ".git")

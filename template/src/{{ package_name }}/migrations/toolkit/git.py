@@ -33,8 +33,9 @@ class Git:
         """git's answer; there may be none, which has an exit code of its own."""
         done = self._run(*arguments)
         if done.returncode not in {0, nothing}:
-            reason = done.stderr.strip().removeprefix("fatal: ")
-            raise CommandError(f"`git {arguments[0]}` failed: {reason}.")
+            reason = " ".join(done.stderr.removeprefix("fatal: ").split())
+            # It may end with a command to be copied.
+            raise CommandError(f"`git {arguments[0]}` failed: {reason}")
         return done.stdout
 
     def knows(self, ref: str) -> bool:
