@@ -290,8 +290,8 @@ def is_closed(connection: Any) -> bool:
     return broken
 
 
-# There are too many connections, or the server is about to stop.
-FULL = {1040, 1053, 1203, 1226}
+# There are too many connections, the server is about to stop, or not (any more) in its cluster.
+FULL = {1040, 1047, 1053, 1203, 1226}
 PASSES = FULL | {1077, 1152, 1205, 1213, 2002, 2003, 2006, 2013, 4031}
 
 

@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 import pytest
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from ...private import PrivateServer, private_server
 from ...servers import free_port
@@ -112,6 +113,12 @@ def test_a_node_of_galera_is_refused(lab: Lab) -> None:
         assert _place(target) == ["r4"]
         _apply_script(target, "stamp r2 r3")
         assert _place(target) == ["r2", "r3"]
+        # As a node has it that is not yet, or no longer, in the cluster.
+        with pytest.raises(OperationalError):  # The commit.
+            target.execute("SET GLOBAL wsrep_reject_queries = ALL")
+        refused = target.db("upgrade", "--wait", "1")
+        assert "Waiting up to 1 s for the database: WSREP has not yet prepared" in refused.output
+        assert "Try again later" in failure(refused)
 
 
 def _place(target: Target) -> list[object]:
