@@ -128,12 +128,9 @@ def unfinished(connection: Connection) -> str | None:
 
 
 def has_turns(connection: Connection) -> bool:
-    """Whether migrations can take them: not on a node of Galera."""
-    rows = connection.exec_driver_sql(
-        "SHOW GLOBAL VARIABLES WHERE variable_name IN ('wsrep_on', 'wsrep_provider')"
-    ).all()
-    settings: dict[str, str] = {row[0]: row[1] for row in rows}
-    return settings.get("wsrep_on") != "ON" or settings.get("wsrep_provider") == "none"
+    """Whether migrations can take them: not on a node of Galera, whatever its sessions replicate."""
+    row = connection.exec_driver_sql("SHOW GLOBAL STATUS LIKE 'wsrep_connected'").one_or_none()
+    return row is None or row[1] != "ON"
 
 
 def _refusal(script: str | None) -> CommandError:

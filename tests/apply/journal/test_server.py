@@ -113,6 +113,9 @@ def test_a_node_of_galera_is_refused(lab: Lab) -> None:
         assert _place(target) == ["r4"]
         _apply_script(target, "stamp r2 r3")
         assert _place(target) == ["r2", "r3"]
+        target.execute("SET GLOBAL wsrep_on = OFF")  # Of the node: it stays in the cluster.
+        assert "a node of a Galera cluster" in failure(target.db("downgrade", "r1"))
+        target.execute("SET GLOBAL wsrep_on = ON")
         # As a node has it that is not yet, or no longer, in the cluster.
         with pytest.raises(OperationalError):  # The commit.
             target.execute("SET GLOBAL wsrep_reject_queries = ALL")
