@@ -113,6 +113,9 @@ def test_a_node_of_galera_is_refused(lab: Lab) -> None:
         assert _place(target) == ["r4"]
         _apply_script(target, "stamp r2 r3")
         assert _place(target) == ["r2", "r3"]
+        refused = target.db("reset", "--yes")
+        assert "`my-service db upgrade --sql base:heads`" in failure(refused)
+        assert _place(target) == ["r2", "r3"]
         target.execute("SET GLOBAL wsrep_on = OFF")  # Of the node: it stays in the cluster.
         assert "a node of a Galera cluster" in failure(target.db("downgrade", "r1"))
         target.execute("SET GLOBAL wsrep_on = ON")

@@ -11,6 +11,7 @@ from sqlalchemy import URL
 
 from .... import DISTRIBUTION
 from ....config import load_settings
+from ..apply import server
 from ..config import migration_url
 from ..connection import look
 from ..history import OWN_TABLES
@@ -30,6 +31,12 @@ def reset(config: Config, add_examples: Callable[[URL], None], *, sure: bool) ->
     read_scripts(config)
     url = migration_url(config)
     with look(url) as connection:
+        if not server.has_turns(connection):
+            raise RefusedError(
+                "Migrations cannot take turns on this server, so `reset` cannot run them. Nothing was"
+                f" done: create the database anew, and apply the script that `{DISTRIBUTION} db upgrade"
+                " --sql base:heads` writes."
+            )
         tables = set(definitions.tables(connection)) - OWN_TABLES
         schemas = definitions.other_schemas(connection)
         if tables or schemas:
