@@ -137,7 +137,7 @@ def _refusal(script: str | None) -> CommandError:
     """Who asks from Python mostly has a throw-away database, which has no use for a script."""
     if script is None:
         return CommandError(f"{GALERA}set DATABASE_SCRATCH_URL to a server that is none.")
-    return CommandError(f"{GALERA}apply {script}, once, on one node.")
+    return CommandError(f"{GALERA}apply {script}.")
 
 
 def _take_lock(connection: Connection, script: str | None) -> bool:

@@ -18,7 +18,7 @@ from .apply import server
 from .config import migration_url
 from .connection import look
 from .scripts import PUT_BEHIND, read_scripts, title, ways_to_one_head
-from .status import MEANINGS, State, Status, listed, moment, skipped
+from .status import MEANINGS, State, Status, listed, moment, script_instead, skipped
 from .status import status as find_status
 from .whereabouts import advice, origins, whereabouts
 
@@ -34,8 +34,8 @@ def status(config: Config, json: bool = False, drift: bool = False) -> None:
         found = find_status(connection, script, read_files=True)
         rows = history.last_of_each(connection)
         changed = _drift(config, connection, found) if drift else None
-        has_turns = server.has_turns(connection)
-    report = Report(found, script, rows, changed, absent, has_turns)
+        instead = None if server.has_turns(connection) else _instead(connection, found)
+    report = Report(found, script, rows, changed, absent, instead)
     text = json_module.dumps(report.facts(), indent=2) if json else "\n".join(report.lines())
     config.print_stdout("%s", text)
     if changed or found.state not in GOOD:
@@ -62,7 +62,8 @@ class Report:
     drift: list[str] | None
     #: The name of a database that is not there yet.
     absent: str | None
-    has_turns: bool
+    #: Of `upgrade`, where migrations cannot take turns.
+    instead: str | None
 
     def __post_init__(self) -> None:
         from .team.adopt import to_adopt  # not needed to migrate
@@ -156,13 +157,9 @@ class Report:
             yield f"{db} adopt, in the project: an update of the template has brought migrations"
 
     def _upgrade(self, db: str) -> str:
-        target = "heads" if len(self.found.code) > 1 else "head"
-        if self.has_turns:
-            return f"{db} upgrade {target}".removesuffix(" head")
-        start = ",".join(self.found.database) or "base"
-        return (
-            f"apply the script that `{db} upgrade --sql {start}:{target}` writes, once, on one node"
-        )
+        if self.instead:
+            return f"apply {self.instead}"
+        return f"{db} upgrade {_target(self.found)}".removesuffix(" head")
 
     def _complete(self, db: str, revision: str) -> str:
         if self.found.is_of_later_release:
@@ -170,6 +167,16 @@ class Report:
         if revision in self.found.pending:
             return f"{db} upgrade, which completes it"
         return f"{db} downgrade {revision}-1, which completes it"
+
+
+def _instead(connection: Connection, found: Status) -> str:
+    start = ",".join(found.database) or "base"
+    command = f"{DISTRIBUTION} db upgrade --sql {start}:{_target(found)}"
+    return script_instead(connection, found.database, command)
+
+
+def _target(found: Status) -> str:
+    return "heads" if len(found.code) > 1 else "head"
 
 
 def _aligned(label: str, lines: Sequence[str]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from ....driver import TRANSACTIONAL_DDL
 from .. import history, invocation
 from ..progress import Progress
 from ..refusal import RefusedError, incomplete
-from ..status import listed, skipped, status, unmanaged_tables
+from ..status import listed, script_instead, skipped, status, unmanaged_tables
 from ..whereabouts import advice, located, origins
 from . import loss, server
 
@@ -87,6 +87,8 @@ class Plan:
         heads = () if self._purges else looking.get_current_heads()
         self._find_steps(heads, looking)
         self.is_empty = not self._steps and not self._purges
+        #: What to apply instead, if it was asked for on a command line.
+        self.script = self._script_instead(heads, cast(Connection, looking.connection))
 
     def __call__(self, heads: tuple[str, ...], migrating: MigrationContext) -> list[Step]:
         """For Alembic, which calls it each time it begins: what is left to do."""
@@ -117,17 +119,6 @@ class Plan:
         return self._line(self._command, *(["--purge"] if self._purges else []))
 
     @property
-    def script(self) -> str | None:
-        """What to apply instead, if it was asked for on a command line."""
-        if not hasattr(context.config.cmd_opts, "cmd"):
-            return None
-        start = ",".join(sorted(self._places[-1])) or "base"
-        targets = [f"{start}:{target}" for target in to_tuple(self._target, default=())]
-        script = f"the script that `{self._line(self._command, '--sql', target=targets)}` writes"
-        # Of a purge Alembic writes none.
-        return f"`DROP TABLE IF EXISTS alembic_version`, then {script}" if self._purges else script
-
-    @property
     def place(self) -> str:
         return shown(self._places[-1])
 
@@ -156,6 +147,15 @@ class Plan:
         if found.is_of_later_release or invocation.given_last("resume"):
             return  # Of these the server knows more.
         raise incomplete("upgrade" if begun in found.pending else "downgrade", begun)
+
+    def _script_instead(self, heads: tuple[str, ...], connection: Connection) -> str | None:
+        if not hasattr(context.config.cmd_opts, "cmd"):
+            return None
+        start = ",".join(sorted(heads)) or "base"
+        targets = [f"{start}:{target}" for target in to_tuple(self._target, default=())]
+        # Of a purge Alembic writes none.
+        command = self._line(self._command, "--sql", target=targets)
+        return script_instead(connection, heads, command)
 
     def _find_way(self, heads: tuple[str, ...], looking: MigrationContext) -> list[Step]:
         if len(heads) > 1 and STEPS.fullmatch(str(self._target)):
