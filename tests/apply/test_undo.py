@@ -219,11 +219,14 @@ def test_a_downgrade_that_looks_first(lab: Lab) -> None:
 @ON_SQLITE
 def test_what_may_be_lost_by_what_cannot_be_told_may_be_named(lab: Lab) -> None:
     lab.write("r1", PEOPLE, NO_PEOPLE)
-    lab.write("r2", "pass", 'op.execute("DROP TABLE people")')
+    delete = 'for i in range(6):\n    op.execute(f"DELETE FROM people WHERE id = {i}")\n'
+    lab.write("r2", "pass", f'{delete}op.execute("DROP TABLE people")')
     with lab.fresh() as target:
         target.upgrade()
         said = failure(target.db("downgrade", "-1", "--lose", "people", **PRODUCTION))
-        assert "would lose what cannot be told beforehand: `DROP TABLE people`." in said
+        first = ", ".join(f"`DELETE FROM people WHERE id = {i}`" for i in range(5))
+        assert f"would lose what cannot be told beforehand: {first} and 2 more." in said
+        assert said.endswith("`my-service db downgrade -1 --lose sql`.")
         names = ("--lose", "people", "--lose", "sql")
         ended = target.db("downgrade", "-1", *names, **PRODUCTION)
         assert ended.code == 0, ended.output

@@ -29,6 +29,7 @@ from sqlalchemy.inspection import _inspects
 
 from .. import invocation
 from ..connection import LENGTH
+from ..status import listed
 
 logger = logging.getLogger(__name__)
 
@@ -115,12 +116,13 @@ class Notes:
     """Of what downgrades drop."""
 
     def __init__(self, connection: sa.Connection) -> None:
-        #: What is there and would be lost, in words, with the name of each.
-        self.losses: dict[str, str] = {}
         #: The names of all that is dropped, also if an interrupted run has done so already.
         self.dropped: set[str] = set()
         #: The names of what is there and has neither rows nor values.
         self.empty: set[str] = set()
+        self._losses: dict[str, str] = {}
+        # In words; each is there once.
+        self._unjudged: dict[str, None] = {}
         self._connection = connection
         self._inspector = sa.inspect(connection)
         # Judged when the function has ended: this reads, and so may the function.
@@ -129,6 +131,13 @@ class Notes:
         # What is renamed before it is dropped, by its new name.
         self._tables: dict[Name, Name] = {}
         self._columns: dict[tuple[Name, str], str] = {}
+
+    @property
+    def losses(self) -> dict[str, str]:
+        """What is there and would be lost, in words, with the name of each."""
+        if not self._unjudged:
+            return self._losses
+        return self._losses | {f"what cannot be told beforehand: {listed([*self._unjudged])}": SQL}
 
     def take(self, script: Script) -> None:
         unknown = partial(self._cannot_judge, f"what {script.revision} makes of what it reads")
@@ -258,7 +267,7 @@ class Notes:
 
     def _cannot_judge(self, what: str) -> None:
         self.dropped.add(SQL)
-        self.losses[f"what cannot be told beforehand: {what}"] = SQL
+        self._unjudged[what] = None
 
     def _is_there(self, table: Name) -> bool:
         schema, name = table
@@ -272,7 +281,7 @@ class Notes:
         count = self._count(query)
         if count == 0:
             self.empty.add(name)
-        self.losses[f"{what} ({_amount(count, unit)})"] = name
+        self._losses[f"{what} ({_amount(count, unit)})"] = name
 
     def _count(self, query: sa.Select[Any]) -> int | None:
         limited = query.limit(MANY + 1).subquery()
