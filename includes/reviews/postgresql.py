@@ -63,7 +63,9 @@ ASKED = {"set-not-null", "change-type", "add-foreign-key", "add-check"}
 ALSO_ON_EMPTY = {"add-unique"}
 
 TABLES = """
-    SELECT oid::bigint, relname::text FROM pg_class WHERE relkind IN ('r', 'p', 'm') AND oid >= 16384
+    SELECT c.oid::bigint, concat_ws('.', nullif(n.nspname, current_schema()), c.relname)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'm') AND c.oid >= 16384
 """
 LOCKS = """
     SELECT replace(mode, 'Lock', ''), relation::bigint, virtualtransaction FROM pg_locks
@@ -108,13 +110,15 @@ class Tracer:
     def after(self, statement: Statement) -> None:
         rows = self._driver.execute(LOCKS, [list(self._tables)]).fetchall()
         held = {(mode, self._tables[table], by) for mode, table, by in rows if mode in SHOWN}
-        known = set(self._tables.values())
         said, self._said = self._said, defaultdict(list)
-        rewrites = [table for table in said["rewriting table"] if table in known]
-        scans = [table for table in said["verifying table"] if table in known]
+        locked = {table: self._tables[table] for _, table, _ in rows}
+        # One that is committed holds no locks any more.
+        near = self._tables if statement.is_alone else locked
+        rewrites = _called(said["rewriting table"], near, statement)
+        scans = _called(said["verifying table"], near, statement)
         for name in said["validating foreign key constraint"]:
             tables = self._driver.execute(OF_CONSTRAINT, [name]).fetchall()
-            scans += [self._tables[table] for (table,) in tables if table in self._tables]
+            scans += _meant([near[table] for (table,) in tables if table in near], statement)
         locks = tuple((mode, table) for mode, table, _ in sorted(held - self._held))
         self._held = held
         code = "rewrites-table" if rewrites else None
@@ -131,6 +135,18 @@ class Tracer:
     def _hear(self, message: psycopg.errors.Diagnostic) -> None:
         if found := MESSAGE.match(message.message_primary or ""):
             self._said[found["what"]].append(found["name"])
+
+
+def _called(names: list[str], tables: dict[int, str], statement: Statement) -> list[str]:
+    alike = ([each for each in tables.values() if each.split(".")[-1] == name] for name in names)
+    return [table for each in alike for table in _meant(each, statement)]
+
+
+def _meant(tables: list[str], statement: Statement) -> list[str]:
+    """Of those with one name, the one that is written there: the server tells no schema."""
+    sql = statement.sql.replace('"', "")
+    written = [table for table in tables if table in sql] or tables
+    return sorted(written, key=len)[-1:]
 
 
 def of_recording(recording: Recording) -> Iterator[tuple[int, Change]]:

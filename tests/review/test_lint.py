@@ -59,6 +59,75 @@ def test_what_is_found(render: Callable[..., Project], database: str, database_u
     assert tried == rules - {"breaks-previous-release", "edits-migration"}
 
 
+TWICE = """
+op.execute("CREATE SCHEMA elsewhere")
+for schema in (None, "elsewhere"):
+    op.create_table("t", sa.Column("id", sa.BigInteger, primary_key=True), schema=schema)
+    op.create_foreign_key(
+        "f", "t", "t", ["id"], ["id"], source_schema=schema, referent_schema=schema
+    )
+"""
+IN_EACH = """
+op.execute("CREATE SCHEMA new")
+op.create_table("t", sa.Column("id", sa.BigInteger, primary_key=True), schema="new")
+op.create_foreign_key("f", "t", "t", ["id"], ["id"], source_schema="new", referent_schema="new")
+op.execute("DELETE FROM new.t")
+op.alter_column("t", "id", type_=sa.Integer, existing_type=sa.BigInteger)
+op.alter_column(
+    "t", "id", type_=sa.Integer, existing_type=sa.BigInteger, schema="elsewhere"
+)
+op.create_foreign_key(
+    "g", "t", "t", ["id"], ["id"], source_schema="elsewhere", referent_schema="new"
+)
+op.rename_table("t", "u", schema="elsewhere")
+op.execute("DROP TABLE elsewhere.u")
+op.drop_column("t", "id", schema="public")
+"""
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_tables_of_one_name(render: Callable[..., Project], database_url: str) -> None:
+    """In several schemas: each is named with its own, and what is new is nobody's yet."""
+    project = render(database="postgresql", example=False)
+    histories = {
+        "each": History({"before": migration(TWICE), "new": migration(IN_EACH)}),
+        "path": History(
+            {
+                "before": migration(TWICE + 'op.drop_table("t")'),
+                "new": migration(
+                    'op.execute("SET LOCAL search_path TO public, elsewhere; DELETE FROM t")'
+                ),
+            }
+        ),
+        "line": History(
+            {
+                "before": migration(TWICE),
+                "new": migration(
+                    """
+                    op.drop_column("t", "id", schema="elsewhere")  # -> drop-column breaks-previous-release
+                    op.drop_column("t", "id")  # -> drop-column breaks-previous-release
+                    """
+                ),
+            },
+            ["new"],
+        ),
+    }
+    found = _review(project, database_url, histories)["found"]
+    assert [each["message"] for each in found["each"]["findings"]] == [
+        "Makes t.id another type.",
+        "Makes elsewhere.t.id another type.",
+        "Lets elsewhere.t (id) refer to new.t.",
+        "Renames the table elsewhere.t to u.",
+        "Runs `DROP TABLE elsewhere.u`.",
+        "Drops the column public.t.id.",
+    ]
+    costs = [costs for sql, *costs in found["each"]["statements"]["new"] if "TYPE INT" in sql]
+    assert [rewrites for _, rewrites, _ in costs] == [["t"], ["elsewhere.t"]]
+    assert ["AccessExclusive", "elsewhere.t"] in costs[1][0]
+    assert [each["code"] for each in found["path"]["findings"]] == ["unbatched-update"]
+    assert _seen(found["line"]["findings"], "new") == _expected(histories["line"].files["new"])
+
+
 MORE_COLUMNS = """
     sa.Column("kind", sa.Enum("a", "b", name="kind")),
     sa.Column("made", sa.Integer, nullable=False, server_default="1"),

@@ -1,11 +1,13 @@
 """What a migration changes that may hurt, from its operations and from its own SQL."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from alembic.ddl.postgresql import CreateExcludeConstraintOp
 from alembic.operations import MigrateOperation, ops
+
+from ..schema.snapshot import qualified
 
 WIDE = 3
 
@@ -13,7 +15,7 @@ WIDE = 3
 class Change(NamedTuple):
     #: Of the rule.
     code: str
-    #: Whose; empty if it is not known.
+    #: Whose, with a schema that is not the default one; empty if it is not known.
     table: str
     #: What the migration does.
     what: str
@@ -24,34 +26,44 @@ class Change(NamedTuple):
 
 
 def of_operation(operation: MigrateOperation) -> Iterator[Change]:
+    table = _table(operation)
     match operation:
-        case ops.DropTableOp(table_name=table):
+        case ops.DropTableOp():
             yield Change("drop-table", table, f"drops the table {table}")
-        case ops.RenameTableOp(table_name=table, new_table_name=name):
-            yield Change("rename-table", table, f"renames the table {table} to {name}", name)
-        case ops.AddColumnOp(table_name=table, column=column):
+        case ops.RenameTableOp(new_table_name=name, schema=schema):
+            new_name = qualified(name, schema)
+            yield Change("rename-table", table, f"renames the table {table} to {name}", new_name)
+        case ops.AddColumnOp(column=column):
             yield from _added(table, column)
-        case ops.DropColumnOp(table_name=table, column_name=column):
+        case ops.DropColumnOp(column_name=column):
             yield Change("drop-column", table, f"drops the column {table}.{column}")
         case ops.AlterColumnOp():
-            yield from _altered(operation)
+            yield from _altered(table, operation)
         case ops.CreateIndexOp():
-            yield from _indexed(operation)
-        case ops.DropIndexOp(table_name=table, index_name=name):
+            yield from _indexed(table, operation)
+        case ops.DropIndexOp(index_name=name, schema=schema):
             if not operation.kw.get("postgresql_concurrently"):
-                what = f"drops the index {name}"
-                yield Change("drop-index-not-concurrent", str(table or ""), what)
-        case ops.CreatePrimaryKeyOp(table_name=table):
+                what = f"drops the index {qualified(str(name), schema)}"
+                yield Change("drop-index-not-concurrent", table, what)
+        case ops.CreatePrimaryKeyOp():
             yield Change("add-primary-key", table, f"gives {table} a primary key")
-        case ops.CreateUniqueConstraintOp(table_name=table, columns=columns):
+        case ops.CreateUniqueConstraintOp(columns=columns):
             yield _unique(table, columns)
-        case ops.CreateForeignKeyOp(source_table=table, local_cols=columns):
-            what = f"lets {_listed(table, columns)} refer to {operation.referent_table}"
+        case ops.CreateForeignKeyOp(local_cols=columns, referent_table=referent):
+            other = qualified(referent, operation.kw.get("referent_schema"))
+            what = f"lets {_listed(table, columns)} refer to {other}"
             yield Change("add-foreign-key", table, what)
-        case ops.CreateCheckConstraintOp(table_name=table, constraint_name=name):
+        case ops.CreateCheckConstraintOp(constraint_name=name):
             yield Change("add-check", table, f"adds the CHECK {name or ''} to {table}")
-        case CreateExcludeConstraintOp(table_name=table, constraint_name=name):
+        case CreateExcludeConstraintOp(constraint_name=name):
             yield Change("add-exclusion", table, f"adds the exclusion {name} to {table}")
+
+
+def _table(operation: Any) -> str:
+    if isinstance(operation, ops.CreateForeignKeyOp):
+        return qualified(operation.source_table, operation.kw.get("source_schema"))
+    name = getattr(operation, "table_name", None)
+    return qualified(name, operation.schema) if name else ""
 
 
 def _added(table: str, column: "sa.Column[object]") -> Iterator[Change]:
@@ -68,8 +80,8 @@ def _added(table: str, column: "sa.Column[object]") -> Iterator[Change]:
         yield Change("add-foreign-key", table, f"lets {name} refer to another table")
 
 
-def _altered(operation: ops.AlterColumnOp) -> Iterator[Change]:
-    table, name = operation.table_name, f"{operation.table_name}.{operation.column_name}"
+def _altered(table: str, operation: ops.AlterColumnOp) -> Iterator[Change]:
+    name = f"{table}.{operation.column_name}"
     if operation.modify_name:
         what = f"renames the column {name} to {operation.modify_name}"
         yield Change("rename-column", table, what)
@@ -80,8 +92,8 @@ def _altered(operation: ops.AlterColumnOp) -> Iterator[Change]:
         yield Change("set-not-null", table, f"makes {name} NOT NULL")
 
 
-def _indexed(operation: ops.CreateIndexOp) -> Iterator[Change]:
-    table, columns = operation.table_name, operation.columns
+def _indexed(table: str, operation: ops.CreateIndexOp) -> Iterator[Change]:
+    columns = operation.columns
     where = _listed(table, columns)
     if operation.unique:
         yield _unique(table, columns)

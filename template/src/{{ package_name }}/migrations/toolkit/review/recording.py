@@ -10,6 +10,8 @@ from alembic.operations import MigrateOperation, ops
 from alembic.operations.base import AbstractOperations
 from sqlalchemy import Connection, event
 
+from ..schema.snapshot import qualified
+
 #: SQL that the migration has written, or what an operation makes, or a helper that is safe.
 Origin = Literal["sql", "operation", "safe_ops"]
 
@@ -69,7 +71,7 @@ class Recording:
         """Table and name of those that it has added, and that have no value in any row."""
         added = [each.operation for each in self.operations]
         return {
-            (each.table_name, each.column.name)
+            (qualified(each.table_name, each.schema), each.column.name)
             for each in added
             if isinstance(each, ops.AddColumnOp)
             and each.column.nullable

@@ -1,14 +1,13 @@
 """Migrations run in a throw-away database, and are looked at while they do: what rules find in them."""
 
 import os
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from textwrap import shorten
 from traceback import extract_tb
-from typing import Any
 
 from alembic.config import Config
-from alembic.operations import ops
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -16,12 +15,13 @@ from sqlalchemy.exc import DBAPIError
 from .... import driver
 from ..config import alembic_config
 from ..connection import LENGTH, connect
+from ..schema.definitions import other_schemas
 from ..scripts import read_scripts
 from ..throwaway import database_alike, explained, run_step
 from . import server
 from .changes import Change, of_operation
 from .compat import Break, Models, Shapes, breaks, shapes
-from .recording import Operation, Recording, Statement, recorded
+from .recording import Recording, Statement, recorded
 from .rules import RULES, Finding
 from .source import Source
 from .sql import of_sql
@@ -108,10 +108,8 @@ class Reviewer:
         self._connection = connection
         self._scripts = scripts
         self._are_one_release = are_one_release
-        #: The tables that are used.
+        #: The tables that are used, each with a schema that is not the default one.
         self._tables: set[str] = set()
-        #: Schema and name of those that are not.
-        self._made: set[tuple[str | None, str | None]] = set()
         self.before: Shapes = {}
 
     def run(self, order: list[Script], new: list[Script]) -> Reviews:
@@ -133,7 +131,6 @@ class Reviewer:
     def _begin(self, tracer: server.Tracer) -> None:
         """What is there now is used."""
         self._tables = tracer.begin(self._connection) | {""}
-        self._made.clear()
         if self._are_one_release:
             self.before = shapes(self._connection)
         self._connection.rollback()
@@ -162,13 +159,17 @@ class Reviewer:
             if statement.cost.code:
                 costs.setdefault(statement.line, []).append(statement)
         accounted: set[int] = set()
+        schemas = other_schemas(self._connection)
+        if any("search_path" in each.sql for each in recording.statements):
+            # A name alone may be in any of them.
+            self._tables |= {table.rpartition(".")[2] for table in self._tables}
         for line, change in self._changes(recording):
-            if change.table not in self._tables or change.code not in RULES:
+            if _named(change.table, schemas) not in self._tables or change.code not in RULES:
                 continue
             around = source.around(line)
             accounted |= around
             if change.new_name:
-                self._tables.add(change.new_name)
+                self._tables.add(_named(change.new_name, schemas))
             if change.code not in server.ASKED or around & costs.keys():
                 yield line, change
         for line, statements in costs.items():
@@ -176,20 +177,10 @@ class Reviewer:
                 yield line, _of_cost(statement)
         yield from server.of_recording(recording)
 
-    def _of_used_tables(self, recording: Recording) -> Iterator[Operation]:
-        """A new table may have the name of one in another schema, which is used."""
-        for noted in recording.operations:
-            operation: Any = noted.operation
-            schema, table = (getattr(operation, name, None) for name in ("schema", "table_name"))
-            if schema and isinstance(operation, ops.CreateTableOp) and not operation.if_not_exists:
-                self._made.add((schema, table))
-            elif (schema, table) not in self._made:
-                yield noted
-
     def _changes(self, recording: Recording) -> Iterator[tuple[int, Change]]:
         """What people and operations have written, but for what is written in the safe way."""
         empty = recording.empty_columns
-        for noted in self._of_used_tables(recording):
+        for noted in recording.operations:
             for change in of_operation(noted.operation) if noted.origin != "safe_ops" else ():
                 is_empty = any((change.table, column) in empty for column in change.columns)
                 if not is_empty or change.code in server.ALSO_ON_EMPTY:
@@ -197,6 +188,12 @@ class Reviewer:
         for statement in recording.statements:
             if statement.origin == "sql":
                 yield from ((statement.line, change) for change in of_sql(statement.sql))
+
+
+def _named(table: str, schemas: Collection[str]) -> str:
+    """Without the default schema, which may be said as well."""
+    schema, _, name = table.rpartition(".")
+    return table if schema in schemas else name
 
 
 def _of_cost(statement: Statement) -> Change:
@@ -248,10 +245,14 @@ def _add_breaks(reviewed: Reviews, before: Shapes, models: Models) -> None:
 
 
 def _line_of(broken: Break, statements: list[Statement]) -> int | None:
+    table = re.compile(rf"(?<![\w.]){re.escape(broken.table)}(?!\w)")
     named = [
         statement
         for statement in statements
-        if statement.is_shown and broken.table in statement.sql and broken.column in statement.sql
+        if statement.is_shown
+        and broken.column in statement.sql
+        # It may be quoted, and one of another schema have its name.
+        and table.search(re.sub('["`]', "", statement.sql))
     ]
     exact = [each for each in named if all(word in each.sql for word in broken.words)]
     return next((each.line for each in exact or named), None)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from textwrap import shorten
 
+from ..schema.snapshot import qualified
 from .changes import Change
 
 TEXT = re.compile(r"E?'(?:[^'\\]|''|\\.)*'", re.DOTALL)
@@ -24,7 +25,7 @@ CONSTANT = re.compile(
 )
 
 NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|[\w$]+)'
-TABLE = rf"(?:IF EXISTS )?(?:ONLY )?(?:{NAME}\.)?(?P<table>{NAME})"
+TABLE = rf"(?:IF EXISTS )?(?:ONLY )?(?:(?P<schema>{NAME})\.)?(?P<table>{NAME})"
 INDEX = rf"INDEX (?!CONCURRENTLY)(?:IF NOT EXISTS )?(?:{NAME} )?ON {TABLE}"
 # The next one of a list.
 MORE = re.compile(rf" ?, ?{TABLE}(?: TO (?P<new>{NAME}))?", re.I)
@@ -74,7 +75,7 @@ NAMED = rf"ADD (?:CONSTRAINT (?:{NAME} )?)?"
 ACTIONS = {
     rf"DROP {OTHER}{COLUMN}": "drop-column",
     rf"RENAME (?:TO|AS) (?P<new>{NAME})": "rename-table",
-    r"SET SCHEMA\b": "rename-table",
+    rf"SET SCHEMA (?P<place>{NAME})": "rename-table",
     rf"RENAME {OTHER}(?:COLUMN )?{NAME} TO\b": "rename-column",
     rf"CHANGE (?:COLUMN )?(?P<old>{NAME}) (?!(?P=old) )": "rename-column",
     rf"ADD {OTHER}{COLUMN} (?!.*\b(?:{FILLED})\b).*\bNOT NULL\b": "not-null-without-default",
@@ -116,9 +117,9 @@ def _of_statement(statement: str) -> Iterator[Change]:
         for pattern, code in (ACTIONS if altered else STATEMENTS).items():
             found = re.match(pattern, part, re.I)
             while found:
-                names = found.groupdict("") | (altered.groupdict("") if altered else {})
-                table, new_name = names.get("table", ""), names.get("new", "")
-                yield Change(code, _unquoted(table), what, _unquoted(new_name))
+                named = found.groupdict("") | (altered.groupdict("") if altered else {})
+                names = {group: _unquoted(name) for group, name in named.items()}
+                yield Change(code, _table(**names), what, _new_table(**names))
                 found = MORE.match(part, found.end())
 
 
@@ -127,6 +128,16 @@ def _actions(text: str) -> list[str]:
     while PARENTHESES.search(text):
         text = PARENTHESES.sub("", text)
     return [" ".join(action.split()) for action in text.split(",")]
+
+
+def _table(*, table: str = "", schema: str = "", **_: str) -> str:
+    return qualified(table, schema)
+
+
+def _new_table(
+    *, new: str = "", place: str = "", table: str = "", schema: str = "", **_: str
+) -> str:
+    return qualified(new or table, place or schema) if new or place else ""
 
 
 def _unquoted(name: str) -> str:
