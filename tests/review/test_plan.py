@@ -91,6 +91,17 @@ def test_what_cannot_be_looked_at(three: Lab, database: str) -> None:
             assert ended.code == 2
             assert "squawk, which is asked where it is installed, does not answer" in ended.output
             assert "(Configuration error: " in ended.output
+            # As what was built for another machine.
+            squawk = three.project.path / "squawk"
+            squawk.write_bytes(b"\0")
+            squawk.chmod(0o755)
+            three.write("r4", f'import sys\nsys.executable = "{squawk}"\nop.execute("SELECT 1")')
+            ended = target.db("plan")
+            (three.project.package / "migrations" / "versions" / "r4.py").unlink()
+            squawk.unlink()
+            assert ended.code == 2
+            assert f"FAILED: {squawk}, which is asked" in ended.output
+            assert "2.70 does (Exec format error): install that" in ended.output
         target.upgrade()
         target.execute("UPDATE alembic_version SET version_num = 'later'")
         target.execute("DELETE FROM alembic_history")

@@ -45,21 +45,27 @@ def _said(command: str, statements: list[Statement]) -> list[tuple[int, str, str
     with TemporaryDirectory() as folder:
         for number, statement in enumerate(statements):
             (Path(folder) / f"{number}.sql").write_text(statement.sql, encoding="utf-8")
-        done = subprocess.run(  # noqa: S603
-            [command, "--reporter", "json", f"{folder}/*.sql"],
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
+        try:
+            done = subprocess.run(  # noqa: S603
+                [command, "--reporter", "json", f"{folder}/*.sql"],
+                capture_output=True,
+                encoding="utf-8",
+                check=False,
+            )
+        except OSError as error:
+            raise _not_squawk(command, str(error.strerror)) from None
     try:
         return [
             (int(Path(each["file"]).stem), each["rule_name"], each["message"])
             for each in json.loads(done.stdout)
         ]
     except (ValueError, LookupError, TypeError):
-        why = shorten(done.stderr or done.stdout, LENGTH)
-        raise CommandError(
-            f"{command}, which is asked where it is installed, does not answer as squawk 2.70"
-            f" does ({why or f'exit code {done.returncode}'}): install that, or correct its"
-            " configuration."
-        ) from None
+        why = shorten(done.stderr or done.stdout, LENGTH) or f"exit code {done.returncode}"
+        raise _not_squawk(command, why) from None
+
+
+def _not_squawk(command: str, why: str) -> CommandError:
+    return CommandError(
+        f"{command}, which is asked where it is installed, does not answer as squawk 2.70 does"
+        f" ({why}): install that, or correct its configuration."
+    )
