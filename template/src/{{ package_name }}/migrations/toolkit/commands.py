@@ -211,6 +211,8 @@ CHANGE_DATABASE = {command.upgrade, command.downgrade, command.stamp, rebase}
 FIND = {"check", "status", "plan", "lint", "rebase", "merge", "squash", "reset"}
 #: As shells say it of Ctrl-C, which SIGTERM is taken for, and of who writes to somebody that has gone.
 INTERRUPTED, ENOUGH = 130, 141
+#: It may be said before the command and after it.
+X: dict[str, Any] = {"action": "append", "metavar": "KEY=VALUE", "help": "an argument for env.py"}
 WRITE_FILES = {adopt, command.revision, merge, command.edit, rebase, squash}
 #: Those of Alembic's that read the migrations' files without env.py.
 READ_FILES = {command.show, command.heads, command.branches, command.edit}
@@ -284,7 +286,7 @@ class DatabaseCommands(CommandLine):
             formatter_class=RawDescriptionHelpFormatter,
         )
         self.parser.add_argument("--version", action="version", version=f"Alembic {__version__}")
-        self.parser.add_argument("-x", action="append", help="an argument for env.py: -x key=value")
+        self.parser.add_argument("-x", **X)
         self.parser.add_argument("--raiseerr", action="store_true", help="show where errors arise")
         self.parser.add_argument("-q", "--quiet", action="store_true", help="write less")
         # argparse knows no groups of commands: the description lists them.
@@ -298,6 +300,8 @@ class DatabaseCommands(CommandLine):
         self._listed[new.group].append(new)
         self.register_command(new.function)
         parser = self.subparsers.choices[new.name]
+        # Of one name, argparse would keep what is said last.
+        parser.add_argument("-x", dest="more_x", default=[], **X)
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.description = f"{new.summary[0].upper()}{new.summary[1:]}."
         lines = [f"  {self.parser.prog} {example}" for example in new.examples or [new.name]]
@@ -316,6 +320,7 @@ class DatabaseCommands(CommandLine):
     def main(self, argv: Sequence[str] | None = None) -> None:
         self.parser.description = self._overview()
         options = self.parser.parse_args(argv)
+        options.x = [*(options.x or ()), *options.more_x] or None
         given = (to_tuple(getattr(options, name, None), default=()) for name in options.cmd[1])
         # The others say where the database is.
         if options.cmd[0] not in CHANGE_DATABASE and any("" in values for values in given):
