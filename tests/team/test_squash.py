@@ -324,6 +324,16 @@ def test_what_is_in_the_way_of_a_squash(lab: Lab) -> None:
 
         # Rows and SQL that come in another way than by the calls that are looked for.
         (lab.project.package / "rows.py").write_text(ROWS)
+        many = [f"r{number}" for number in range(60, 80)]
+        for revision in many:
+            lab.write(revision, "op.execute('DELETE FROM users')")
+        git.commit()
+        said = target.db("squash").output.rpartition("(`")[2].removesuffix("`).\n")
+        assert max(map(len, said.splitlines())) < 100
+        words = [word for revision in ("r2", *many) for word in ("--without", revision)]
+        assert said.replace("\\\n", "").split() == ["my-service", "db", "squash", "head", *words]
+        for revision in many:
+            (lab.project.package / "migrations" / "versions" / f"{revision}.py").unlink()
         lab.write("r2", "from my_service.rows import add\nadd()")
         lab.write("r3", "op.execute('DELETE FROM users')")
         lab.write("r4", "from my_service.rows import grant\ngrant()")

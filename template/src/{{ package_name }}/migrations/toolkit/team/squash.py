@@ -10,6 +10,7 @@ from importlib.util import cache_from_source
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import wrap
 
 from alembic import command
 from alembic.config import Config
@@ -33,6 +34,7 @@ from .creation import Creation, creation
 from .links import lineage
 
 COMMAND = f"{DISTRIBUTION} db squash"
+WIDTH = 90
 END_OF_HEADER = "\n\n\ndef upgrade("
 
 
@@ -70,7 +72,11 @@ class Old:
         )
 
     def _command(self, last: str, *more: str) -> str:
-        return " ".join([COMMAND, last, *(f"--without {each}" for each in (*self.without, *more))])
+        # Each stays together, and many go on more lines.
+        without = [f"--without\N{NO-BREAK SPACE}{each}" for each in (*self.without, *more)]
+        text = " ".join([COMMAND, last, *without])
+        lines = wrap(text, WIDTH, break_on_hyphens=False, break_long_words=False)
+        return " \\\n    ".join(lines).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def squash(config: Config, last: str, *, without: Sequence[str]) -> None:
