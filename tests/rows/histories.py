@@ -270,6 +270,13 @@ op.create_table(
             """,
         )
     ],
+    "given, and refused": [
+        migration(
+            'op.create_table("widths", sa.Column("metres", sa.Integer, nullable=False),'
+            ' sa.CheckConstraint("metres > 5", name="wide"))',
+            'op.drop_table("widths")',
+        )
+    ],
     "not given": [
         migration(
             'op.create_table("heights", sa.Column("metres", sa.Integer, nullable=False),'
@@ -295,6 +302,7 @@ FOUND = {
     "missing rows": ["upgrade() fails on tables that have rows: "],
     "nulls": ["upgrade() fails on tables that have rows: "],
     "values in Python": ["upgrade() fails on tables that have rows, in line 10: ValueError("],
+    "given, and refused": ["No row could be made up for the table widths: "],
     "not given": ["No row could be made up for the table heights: "],
 }
 

@@ -61,7 +61,8 @@ def alembic_error() -> Any:
 
 
 SEVENS = ("weights.kilos", "billing.bills.weight", "stores.kilos")
-GIVEN = dict.fromkeys(SEVENS, lambda number: 7 * number) | {"parcels.store": lambda _: 21}
+GIVEN = dict.fromkeys(SEVENS, lambda number: 7 * number)
+GIVEN |= {"parcels.store": lambda _: 21, "widths.metres": lambda _: 3}
 
 if __name__ == "__main__":
     main()

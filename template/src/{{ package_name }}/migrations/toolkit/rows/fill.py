@@ -133,13 +133,28 @@ class Filler:
         while error and (refusing := [check for check in checks if _refuses(check, error)]):
             check = refusing[0]
             checks.remove(check)
-            for other in islice(_others(table, row, check), ATTEMPTS):
+            for other in islice(self._others(table, row, check), ATTEMPTS):
                 found = self._try(table, other)
                 # What is too long, or there already, is no way on.
                 if not found or any(_refuses(each, found) for each in checks):
                     row, error = other, found
                     break
         return error
+
+    def _others(self, table: sa.Table, row: Row, check: sa.CheckConstraint) -> Iterator[Row]:
+        """Rows with other values in the columns that the CHECK speaks of, taken from its text."""
+        text = str(check.sqltext)
+        names = [
+            name
+            for name in row
+            if re.search(rf"\b{re.escape(name)}\b", text)
+            and f"{table.fullname}.{name}" not in self._given
+        ]
+        choices = [
+            [row[name], *_candidates(table.columns[name], row[name], text)] for name in names
+        ]
+        for chosen in product(*choices):
+            yield row | dict(zip(names, chosen, strict=True))
 
     def _try(self, table: sa.Table, row: Row) -> str | None:
         why = None
@@ -253,15 +268,6 @@ def _checks(table: sa.Table) -> Iterator[sa.CheckConstraint]:
 
 def _refuses(check: sa.CheckConstraint, error: str) -> bool:
     return str(check.name or check.sqltext) in error
-
-
-def _others(table: sa.Table, row: Row, check: sa.CheckConstraint) -> Iterator[Row]:
-    """Rows with other values in the columns that the CHECK speaks of, taken from its text."""
-    text = str(check.sqltext)
-    names = [name for name in row if re.search(rf"\b{re.escape(name)}\b", text)]
-    choices = [[row[name], *_candidates(table.columns[name], row[name], text)] for name in names]
-    for chosen in product(*choices):
-        yield row | dict(zip(names, chosen, strict=True))
 
 
 def _candidates(column: sa.Column[Any], made_up: Any, text: str) -> Iterator[Any]:
