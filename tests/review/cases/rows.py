@@ -47,6 +47,17 @@ CASES = {
         op.execute("DO $$ BEGIN EXECUTE 'CREATE TABLE {t}x (a int)'; END $$")
         """,
     ),
+    "a text between dollars": (
+        "P",
+        """
+        op.execute("INSERT INTO {t} (id, name) VALUES (1, $$it's; DROP TABLE {t}; --$$)")
+        op.execute("COMMENT ON TABLE {t} IS $a$it's $$ $a$; DELETE FROM {t}; SELECT 'x'")  # -> unbatched-update
+        op.execute(  # -> drop-column unbatched-update
+            "SELECT 1; DO $$ BEGIN PERFORM $q$it's$q$; DELETE FROM {t}; END $$;"
+            "ALTER TABLE {t} DROP nickname"
+        )
+        """,
+    ),
     "merge": (
         "P",
         """

@@ -7,20 +7,20 @@ from textwrap import shorten
 from ..schema.snapshot import qualified
 from .changes import Change
 
-TEXT = re.compile(r"E?'(?:[^'\\]|''|\\.)*'", re.DOTALL)
+QUOTED = r"E?'(?:[^'\\]|''|\\.)*'"
+DOLLARS = r"(?<![\w$])\$(?P<tag>(?:[^\W\d]\w*)?)\$(?P<plain>.*?)\$(?P=tag)\$"
+TEXT = re.compile(rf"{QUOTED}|{DOLLARS}", re.DOTALL)
 # A text may have in it what would begin the other, and the other way round.
 COMMENT_OR_TEXT = re.compile(rf"--[^\n]*|/\*.*?\*/|(?P<text>{TEXT.pattern})", re.DOTALL)
 PARENTHESES = re.compile(r"\([^()]*\)")
 # What they do later, when they are called, is not the migration's.
 STORED = re.compile(r"CREATE (?:OR REPLACE )?(?:\w+ )?(?:FUNCTION|PROCEDURE|TRIGGER|EVENT)\b", re.I)
-BODY = re.compile(rf"({STORED.pattern}[^;]*?)(\$\w*\$).*?\2", re.I | re.DOTALL)
 # What a block does, it does at once.
-BLOCK = re.compile(r"DO\b", re.I)
+BLOCK = re.compile(rf"(?:^|(?<=;))\s*DO\b[^;$']*{DOLLARS}", re.I | re.DOTALL)
 IN_BLOCK = re.compile(r";|\b(?:BEGIN|THEN|ELSE|LOOP)\b", re.I)
 # The statement that a block runs by EXECUTE, where it is there in full.
 CONSTANT = re.compile(
-    rf"\bEXECUTE\s+(?:(?P<text>{TEXT.pattern})|\$(?P<tag>\w*)\$(?P<plain>.*?)\$(?P=tag)\$)"
-    r"(?=\s*(?:;|INTO\b|USING\b))",
+    rf"\bEXECUTE\s+(?:(?P<text>{QUOTED})|{DOLLARS})(?=\s*(?:;|INTO\b|USING\b))",
     re.I | re.DOTALL,
 )
 
@@ -96,13 +96,21 @@ LENGTH = 100
 
 
 def of_sql(sql: str) -> Iterator[Change]:
-    text = COMMENT_OR_TEXT.sub(lambda found: found["text"] or " ", sql).strip()
-    text, bodies = BODY.subn(r"\1''", text)
-    plain = TEXT.sub("''", CONSTANT.sub(_executed, text) if BLOCK.match(text) else text)
-    if STORED.match(plain) and not bodies:
+    text = _without_comments(sql).strip()
+    if STORED.match(text) and not re.search(DOLLARS, text, re.DOTALL):
         return
-    for statement in IN_BLOCK.split(plain) if BLOCK.match(plain) else plain.split(";"):
+    for statement in TEXT.sub("''", BLOCK.sub(_opened, text)).split(";"):
         yield from _of_statement(" ".join(statement.split()))
+
+
+def _without_comments(sql: str) -> str:
+    return COMMENT_OR_TEXT.sub(lambda found: found["text"] or " ", sql)
+
+
+def _opened(block: re.Match[str]) -> str:
+    statements = CONSTANT.sub(_executed, _without_comments(block["plain"]))
+    plain = TEXT.sub("''", statements)
+    return f"{IN_BLOCK.sub(';', plain)};"
 
 
 def _executed(found: re.Match[str]) -> str:
