@@ -167,7 +167,9 @@ def test_a_revision_that_nobody_knows_is_forgotten(two: Lab) -> None:
 def test_of_several_last_migrations_all_are_next(two: Lab) -> None:
     two.write("r3", ORDERS)
     path = two.project.package / "migrations" / "versions" / "r3.py"
-    path.write_text(path.read_text().replace("down_revision = 'r2'", "down_revision = 'r1'"))
+    # Alembic takes an empty string for no dependency.
+    beside = "down_revision = 'r1'\ndepends_on = ''"
+    path.write_text(path.read_text().replace("down_revision = 'r2'", beside))
     with two.fresh() as target:
         text = status(target, "behind")["text"]
         assert "my-service db upgrade heads\n" in text

@@ -22,6 +22,10 @@ BROKEN: dict[str, tuple[Callable[[Lab], None], str]] = {
         lambda lab: spoil(lab, "r2", "'r1'", "'r0'"),
         "r2.py follows migration r0, which no file is.",
     ),
+    "dependency": (
+        lambda lab: spoil(lab, "r2", "'r1'", "'r1'\ndepends_on = 'r0'"),
+        "`git log --all -Sr0` finds who has it), or correct `depends_on`.",
+    ),
     "conflict": (
         lambda lab: spoil(lab, "r2", "def upgrade", "<<<<<<< HEAD\ndef upgrade"),
         "r2.py, line 11: git has left a conflict there. ",

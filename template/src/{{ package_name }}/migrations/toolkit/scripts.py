@@ -137,7 +137,7 @@ def _problems(scripts: Sequence[Script]) -> Iterator[str]:
     squashed = squashes(scripts)
     labels = {label for script in scripts for label in script.branch_labels}
     for script in scripts:
-        dependencies = to_tuple(script.dependencies, default=())
+        dependencies = to_tuple(script.dependencies or ())  # Alembic takes "" for none.
         for before in [*script._versioned_down_revisions, *dependencies]:
             if before in files or before in labels:
                 continue
@@ -149,5 +149,6 @@ def _problems(scripts: Sequence[Script]) -> Iterator[str]:
             else:
                 yield (
                     f"{script.path} follows migration {before}, which no file is. Get that file"
-                    f" (`git log --all -S{before}` finds who has it), or correct `down_revision`."
+                    f" (`git log --all -S{before}` finds who has it), or correct"
+                    f" `{'depends_on' if before in dependencies else 'down_revision'}`."
                 )
