@@ -110,12 +110,12 @@ SELECT 'type', y.typname, '', CASE y.typtype
         CASE WHEN y.typnotnull THEN 'NOT NULL' END, 'DEFAULT ' || y.typdefault,
         (SELECT string_agg(pg_get_constraintdef(k.oid), ' ' ORDER BY k.conname)
             FROM pg_constraint k WHERE k.contypid = y.oid AND k.contype = 'c'))
-    WHEN 'c' THEN (SELECT '(' || string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod),
-        ', ' ORDER BY a.attnum) || ')' FROM pg_attribute a WHERE a.attrelid = y.typrelid)
+    WHEN 'c' THEN (SELECT concat('(', string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod),
+        ', ' ORDER BY a.attnum), ')') FROM pg_attribute a WHERE a.attrelid = y.typrelid)
     WHEN 'r' THEN (SELECT 'RANGE ' || format_type(g.rngsubtype, NULL)
         FROM pg_range g WHERE g.rngtypid = y.oid)
-    ELSE (SELECT 'ENUM (' || string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
-        || ')' FROM pg_enum e WHERE e.enumtypid = y.oid) END
+    ELSE (SELECT concat('ENUM (', string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder),
+        ')') FROM pg_enum e WHERE e.enumtypid = y.oid) END
 FROM pg_type y LEFT JOIN pg_class c ON c.oid = y.typrelid
 WHERE y.typnamespace = current_schema()::regnamespace
     AND (y.typtype IN ('d', 'e', 'r') OR c.relkind = 'c')

@@ -79,6 +79,8 @@ RARE = [
     "ALTER SEQUENCE users_id_seq START 5 CACHE 20",
     "CREATE AGGREGATE total (int) (sfunc = int4pl, stype = int, initcond = '0')",
     "CREATE TYPE pair AS (a int, b varchar(3))",
+    "CREATE TYPE empty AS ENUM ()",
+    "CREATE TYPE nothing AS ()",
     "CREATE DOMAIN positive AS int NOT NULL DEFAULT 5 CHECK (VALUE > 0)",
     "CREATE MATERIALIZED VIEW names AS SELECT 1 AS one",
     "CREATE INDEX ix_names ON names (one)",
@@ -91,6 +93,8 @@ FOUND_RARE = [
     "materialized view names should not be there: SELECT 1 AS one;",
     "table children should not be there: OF users",
     "table users is UNLOGGED, and should be without options",
+    "type empty should not be there: ENUM ()",
+    "type nothing should not be there: ()",
     "type pair should not be there: (a integer, b character varying(3))",
     "type positive should not be there: integer NOT NULL DEFAULT 5 CHECK ((VALUE > 0))",
     (
