@@ -2,6 +2,7 @@
 
 import pytest
 
+from ..team.branches import spoil
 from ..team.test_squash import Repository
 from .lab import ON_SERVERS, Lab, Target, restricted
 
@@ -66,7 +67,10 @@ def test_tables_of_somebody_else(lab: Lab) -> None:
 def test_ours_beside_tables_of_somebody_else(lab: Lab) -> None:
     with lab.fresh() as target:
         lab.write("r1", CREATE)
-        target.upgrade()
+        lab.write("r2", "pass")
+        # Both have no follower, and Alembic records the second only.
+        spoil(lab, "r2", "down_revision = 'r1'", "down_revision = None\ndepends_on = 'r1'")
+        target.upgrade("heads")
         for table in ("alembic_version", "alembic_history"):
             target.execute(f"DROP TABLE {table}")
         target.execute(THEIRS)
@@ -74,7 +78,8 @@ def test_ours_beside_tables_of_somebody_else(lab: Lab) -> None:
         ended = target.db("-x", "other-tables=ignore", "baseline")
         assert ended.code == 0, ended.output
         assert "theirs" in ended.output
-        assert target.revision == "r1"
+        assert "Next:" not in ended.output
+        assert target.revision == "r2"
 
 
 @pytest.mark.parametrize("by", ["DELETE FROM alembic_version", "stamp base"])

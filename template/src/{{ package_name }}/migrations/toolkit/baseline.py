@@ -48,7 +48,7 @@ def baseline(config: Config) -> None:
         config.print_stdout("%s", "\n".join(_differences(nearest, script)))
         raise CommandError(_advice(nearest))
     command.stamp(config, list(matching[-1].heads))
-    config.print_stdout("%s", "\n".join(_found(matching, script)))
+    config.print_stdout("%s", "\n".join(_found(matching, places[-1], script)))
 
 
 def _refuse(connection: Connection, found: Status) -> None:
@@ -117,7 +117,7 @@ def _advice(nearest: Place) -> str:
     )
 
 
-def _found(matching: list[Place], script: ScriptDirectory) -> Iterator[str]:
+def _found(matching: list[Place], last: Place, script: ScriptDirectory) -> Iterator[str]:
     newest = matching[-1]
     yield f"The tables are those of migration {_title(newest, script)}, which is recorded now."
     if newest.surplus:
@@ -127,7 +127,7 @@ def _found(matching: list[Place], script: ScriptDirectory) -> Iterator[str]:
             f"They are those of {_title(matching[0], script)}, too. What the later ones change is"
             " in no table's definition: see whether the rows are as these leave them."
         )
-    if newest.heads != tuple(sorted(script.get_heads())):
+    if newest is not last:
         yield f"Next: {DISTRIBUTION} db upgrade"
 
 
