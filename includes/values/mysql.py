@@ -22,3 +22,7 @@ SPECIAL: dict[str, Callable[[Any, int], Any]] = {
 }
 #: Types that SQLAlchemy 2.1.9 does not know, by their names in the database.
 UNKNOWN: dict[str, type[TypeEngine[Any]]] = {"point": type("POINT", (UserDefinedType,), {})}
+
+
+def lacks(_: sa.Connection, __: sa.Table) -> None:
+    """Foreign keys are on: the server has refused a row without what it refers to."""

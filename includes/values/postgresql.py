@@ -51,3 +51,7 @@ UNKNOWN: dict[str, type[TypeEngine[Any]]] = {
     )
     for name in ("JSONPATH", "PG_LSN", "POINT", "XML")
 }
+
+
+def lacks(_: sa.Connection, __: sa.Table) -> None:
+    """Foreign keys are on: the server has refused a row without what it refers to."""

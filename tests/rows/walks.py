@@ -61,8 +61,12 @@ def alembic_error() -> Any:
 
 
 SEVENS = ("weights.kilos", "billing.bills.weight", "stores.kilos")
-GIVEN = dict.fromkeys(SEVENS, lambda number: 7 * number)
-GIVEN |= {"parcels.store": lambda _: 21, "widths.metres": lambda _: 3}
+GIVEN = dict.fromkeys(SEVENS, lambda number: 7 * number) | {
+    "parcels.store": lambda _: 21,
+    "widths.metres": lambda _: 3,
+    "given.kind": lambda number: "abc"[number % 3],
+    "given_of_kind.kind": lambda _: "a",
+}
 
 if __name__ == "__main__":
     main()

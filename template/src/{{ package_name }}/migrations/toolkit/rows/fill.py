@@ -18,7 +18,7 @@ from ....driver import reason
 from ..history import OWN_TABLES
 from ..schema import reflections
 from ..schema.definitions import other_schemas
-from .server import UNKNOWN
+from .server import UNKNOWN, lacks
 from .values import NoValueError, value
 
 Row = dict[str, Any]
@@ -86,17 +86,16 @@ class Filler:
             if not _is_given_by_server(column):
                 own = number if column.name in distinct else alike
                 row[column.name] = self._value(table, column, own)
-        settled: Row = {}
+        given = {
+            name: found for name, found in row.items() if f"{table.fullname}.{name}" in self._given
+        }
+        settled = given
         # Of several on one column, those of more columns take what goes with the others.
         for constraint in sorted(table.foreign_key_constraints, key=lambda each: len(each.columns)):
             own = number if distinct.intersection(constraint.column_keys) else alike
             found = self._reference(constraint, row, own, settled)
-            settled |= found
-            row |= {
-                name: each
-                for name, each in found.items()
-                if f"{table.fullname}.{name}" not in self._given
-            }
+            settled = settled | found | given
+            row |= settled
         return {name: found for name, found in row.items() if found is not ...}
 
     def _value(self, table: sa.Table, column: sa.Column[Any], number: int) -> Any:
@@ -157,14 +156,15 @@ class Filler:
             yield row | dict(zip(names, chosen, strict=True))
 
     def _try(self, table: sa.Table, row: Row) -> str | None:
-        why = None
         # SQLAlchemy's are not released after an error, and each holds a lock of PostgreSQL's.
         self._connection.exec_driver_sql("SAVEPOINT made_up")
         try:
             self._connection.execute(table.insert().inline().values(row))
+            why = lacks(self._connection, table)
         except DBAPIError as error:
-            self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT made_up")
             why = reason(error)
+        if why:
+            self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT made_up")
         self._connection.exec_driver_sql("RELEASE SAVEPOINT made_up")
         return why
 
