@@ -35,6 +35,8 @@ def test_what_is_found(render: Callable[..., Project], database: str, database_u
         )
     }
     assert not wrong
+    failed = [each for sentences in found.values() for each in sentences if " fails on " in each]
+    assert all("`given_values`" in each for each in failed)
 
 
 def _walk(project: Project, url: str, histories: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -14,6 +14,12 @@ from ..throwaway import Way, run_step
 from .fill import Filler, Given, all_tables
 from .losses import Contents, losses, read
 
+#: The made-up rows may be what is wrong.
+GIVEN = (
+    "If a column never holds what is made up here, say what it does, in a fixture `given_values` of"
+    " tests/conftest.py"
+)
+
 
 class FailedError(Exception):
     """A migration that works on empty tables only."""
@@ -61,16 +67,16 @@ class Walk:
                 break  # The migration says that there is no way back.
             except (DBAPIError, CommandError) as error:
                 reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
-                raise FailedError(f"{call} fails on tables that have rows: {reason}") from error
+                raise FailedError(
+                    f"{call} fails on tables that have rows: {reason.rstrip('.')}. {GIVEN}"
+                ) from error
             except Exception as error:
                 frames = extract_tb(error.__traceback__)
                 lines = [frame.lineno for frame in frames if frame.filename == script.path]
                 if not lines:
                     raise
                 raise FailedError(
-                    f"{call} fails on tables that have rows, in line {lines[-1]}: {error!r}. If a"
-                    " column never holds what is made up here, say what it does, in a fixture"
-                    " `given_values` of tests/conftest.py"
+                    f"{call} fails on tables that have rows, in line {lines[-1]}: {error!r}. {GIVEN}"
                 ) from error
             with self._connection.begin():
                 self._contents = read(self._connection, all_tables(self._connection))
