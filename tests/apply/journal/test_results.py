@@ -64,7 +64,9 @@ op.bulk_insert(sa.table("t", sa.column("id"), sa.column("v")), rows)
 """
     with workshop.case(insert + A + DIE + B) as case:
         case.die()
-        assert "Put it back as it was" in case.refused()
+        said = case.refused()
+        assert "the same file says another one now" in said
+        assert "Put it back as it was" in said
     with workshop.case(insert.replace("uuid.uuid4().int", "number") + A + DIE + B) as case:
         case.die()
         case.complete()

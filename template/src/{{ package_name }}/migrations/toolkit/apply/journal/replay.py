@@ -299,7 +299,10 @@ class Replay:
         )
 
     def _changed(self, entry: Entry) -> str:
+        why = "the file no longer has it so"
+        if entry.file == self._file:
+            why = "the same file says another one now, as from a set, whose order is left to chance"
         return (
-            f"Statement {entry.number} of the {self._step} has been executed, and the file no"
-            f" longer has it so. Put it back as it was: {entry.statement[:300]}"
+            f"Statement {entry.number} of the {self._step} has been executed, and {why}. Put it"
+            f" back as it was: {entry.statement[:300]}"
         )
