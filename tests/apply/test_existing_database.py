@@ -5,11 +5,13 @@ import pytest
 from ..team.branches import spoil
 from ..team.test_squash import Repository
 from .lab import ON_SERVERS, Lab, Target, restricted
+from .test_deploy import failure
 
 pytestmark = pytest.mark.slow
 
 CREATE = 'op.create_table("users", sa.Column("id", sa.Integer, primary_key=True))'
 ADD = 'op.add_column("users", sa.Column("name", sa.String(50)))'
+MAY_MATCH = "If it was there before, `my-service db baseline` finds the migration that"
 THEIRS = "CREATE TABLE theirs (id INTEGER PRIMARY KEY)"
 
 
@@ -74,6 +76,8 @@ def test_ours_beside_tables_of_somebody_else(lab: Lab) -> None:
         for table in ("alembic_version", "alembic_history"):
             target.execute(f"DROP TABLE {table}")
         target.execute(THEIRS)
+        ended = target.db("-x", "other-tables=ignore", "upgrade")
+        assert MAY_MATCH in failure(ended)
         assert target.db("baseline").code == 1
         ended = target.db("-x", "other-tables=ignore", "baseline")
         assert ended.code == 0, ended.output
@@ -167,6 +171,7 @@ def test_in_another_schema(lab: Lab) -> None:
     with lab.fresh() as target:
         for statement in made:
             target.execute(statement)
+        assert MAY_MATCH in failure(target.db("upgrade"))
         ended = target.db("baseline")
         assert ended.code == 0, ended.output
 

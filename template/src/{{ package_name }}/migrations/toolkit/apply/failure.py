@@ -16,6 +16,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError, StatementError
 
+from .... import DISTRIBUTION
 from ....driver import reason
 from ..connection import LENGTH
 from . import server
@@ -139,4 +140,10 @@ def _state(connection: Connection, place: tuple[str, ...] | None) -> str:
 def _advice(plan: Plan, error: Exception) -> str:
     is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
     correct = "When the database answers again," if is_lost else "Correct the cause, then"
-    return f"{correct} run `{plan.command}` again."
+    advice = f"{correct} run `{plan.command}` again."
+    if plan.is_upgrade and plan.place == "base" and "already exists" in _reason(error):
+        advice += (
+            f" If it was there before, `{DISTRIBUTION} db baseline` finds the migration that the"
+            " database matches."
+        )
+    return advice
