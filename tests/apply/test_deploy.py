@@ -270,11 +270,17 @@ def test_progress(lab: Lab) -> None:
     """In a log, a line for each migration, and one now and then while it runs."""
     lab.write("r1", CREATE)
     lab.write("r2", "time.sleep(10.5)")
+    lab.write("r3", "import logging\nlogging.basicConfig()")
+    lab.write("r4", "pass")
     with lab.fresh() as target:
         lines = target.alembic("upgrade", "head").output.splitlines()
-        assert lines[:2] == ["Running 1 of 2: upgrade  -> r1", "Running 2 of 2: upgrade r1 -> r2"]
-        [line] = lines[2:]
-        assert re.fullmatch(r"Running 2 of 2 for (9|10) s: upgrade r1 -> r2", line)
+        assert lines[:2] == ["Running 1 of 4: upgrade  -> r1", "Running 2 of 4: upgrade r1 -> r2"]
+        assert re.fullmatch(r"Running 2 of 4 for (9|10) s: upgrade r1 -> r2", lines[2])
+        logger = "my_service.migrations.toolkit.progress"
+        assert lines[3:] == [
+            "Running 3 of 4: upgrade r2 -> r3",
+            f"INFO:{logger}:Running 4 of 4: upgrade r3 -> r4",
+        ]
         assert target.alembic("-q", "downgrade", "r1").output == ""
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event, Thread
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ def shown() -> Iterator[Progress]:
     """On standard error: standard output belongs to what the command answers."""
     on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     handler = Terminal() if on_terminal else logging.StreamHandler(sys.stderr)
+    handler.addFilter(partial(_shows_alone, handler))
     interval = INTERVAL_ON_TERMINAL if on_terminal else INTERVAL
     for each in LOGGERS:
         each.addHandler(handler)
@@ -64,6 +66,23 @@ def shown() -> Iterator[Progress]:
         for each in LOGGERS:
             each.removeHandler(handler)
         handler.close()
+
+
+def _shows_alone(handler: logging.Handler, record: logging.LogRecord) -> bool:
+    """Unless another, as env.py or a migration may add one, shows it in the same place."""
+    logger: logging.Logger | None = logging.getLogger(record.name)
+    while logger:
+        if any(_shows(each, record) for each in logger.handlers if each is not handler):
+            return False
+        logger = logger.parent if logger.propagate else None
+    return True
+
+
+def _shows(handler: logging.Handler, record: logging.LogRecord) -> bool:
+    """Of others nobody knows; to ask a filter may change what it says next time."""
+    if type(handler) is not logging.StreamHandler or handler.filters:
+        return False
+    return handler.stream is sys.stderr and record.levelno >= handler.level
 
 
 def _say_now_and_then(progress: Progress, interval: float, over: Event) -> None:
@@ -89,4 +108,5 @@ class Terminal(logging.Handler):
     def close(self) -> None:
         if self._line:
             sys.stderr.write("\n")
+            self._line = ""  # Python closes what there is once more.
         super().close()
