@@ -15,6 +15,7 @@ from .parts import (
     IN_CAPITALS,
     IN_CIRCLE,
     IN_TEAM,
+    INDEXED,
     KEYED_TWICE,
     LARGE,
     LIMITED,
@@ -338,4 +339,9 @@ CHANGES = [
     ),
     Change("say twice what is unique", TEAMS, {**TEAMS, "tags": KEYED_TWICE}),
     Change("limit what needs no limit", {"users": KEY}, {"users": f"{KEY}, {YES}"}),
+    Change(
+        "compute from another column",
+        {"prices": f"{KEY}, sa.Column('price', sa.Integer), {INDEXED}"},
+        {"prices": f"{KEY}, sa.Column('net', sa.Integer), {INDEXED.replace('price', 'net')}"},
+    ),
 ]

@@ -32,6 +32,7 @@ COLONS = (
 )
 PRICE = f"{KEY}, sa.Column('price', sa.Integer), sa.Column('double', sa.Integer, sa.Computed('price * 2', persisted={{}}))"
 COMPUTED = "sa.Column('twice', sa.Integer, sa.Computed('price * 2', persisted=True))"
+INDEXED = COMPUTED.removesuffix(")") + ", index=True)"
 IN_CAPITALS = (
     "sa.Column('scope', sa.Enum('users:read', 'Users'{0}, name='JobScope')),"
     " sa.Column('kind', sa.Enum('a', name='order'))"

@@ -69,6 +69,22 @@ class Completion:
                 return self.constraint(thing.table, thing.name, thing.name)
         return None
 
+    def recompute(self, operations: UpgradeOps, unlike: Sequence[Thing]) -> None:
+        """Where a column goes, what is computed otherwise from now on goes before, and comes back."""
+        for each in operations.ops:
+            if isinstance(each, ModifyTableOps) and _drops_column(each):
+                place = qualified(each.table_name, each.schema)
+                here = [thing for thing in unlike if thing.table == place]
+                parts = [self.part(thing) for thing in here if self._is_computed(thing)]
+                each.ops = [*each.ops, *(op for part in parts if part for op in changes(part.up))]
+
+    def _is_computed(self, thing: Thing) -> bool:
+        """In the database, and by the models."""
+        tables = (self.reflect(thing.table), self.models[thing.table])
+        columns = (table.columns.get(thing.name) for table in tables)
+        is_computed = all(column is not None and column.computed for column in columns)
+        return thing.kind == "column" and is_computed
+
     def constraint(self, table: str, old: str, new: str) -> Part | None:
         """In the place of the one that has the old name, if there is one."""
         model = self.models[table]
@@ -170,6 +186,10 @@ class Completion:
                 item.name = conv(str(item.name)) if item.name else None
             self._reflected[name] = table
         return self._reflected[name]
+
+
+def _drops_column(changed: ModifyTableOps) -> bool:
+    return any(isinstance(change, DropColumnOp) for change in changed.ops)
 
 
 def _named(table: Table, name: str) -> Constraint | None:

@@ -128,8 +128,8 @@ def _turn(change: MigrateOperation) -> int:
             return 1
         case AddColumnOp() if change.column.computed is None:
             return 2
-        case DropColumnOp() if change.to_column().computed is None:
-            return 4
+        case DropColumnOp():
+            return 4 if change.to_column().computed is None else 1
     return 3
 
 

@@ -196,6 +196,7 @@ class Writing(Comparison):
         completion = self._completion()
         checks.leave_out_of_changes(self._found.ops)
         checks.drop_namesakes(self._found.ops, completion)
+        completion.recompute(self._found, self.judge.unlike(completion.found, self.wanted))
         put_in_order(self._found, self.connection)
         first, last = server.around(self._found, completion)
         unseen = self.judge.unseen(completion.found, self.wanted)
