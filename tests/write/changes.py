@@ -344,4 +344,10 @@ CHANGES = [
         {"prices": f"{KEY}, sa.Column('price', sa.Integer), {INDEXED}"},
         {"prices": f"{KEY}, sa.Column('net', sa.Integer), {INDEXED.replace('price', 'net')}"},
     ),
+    Change(
+        "compute four times the price",
+        {"prices": PRICE.format(None)},
+        {"prices": PRICE.format(None).replace("* 2", "* 4")},
+        databases=("postgresql",),
+    ),
 ]

@@ -263,8 +263,9 @@ class Writing(Comparison):
         for thing in self.judge.unlike(completion.found, self.wanted):
             found, wanted = completion.found.get(thing), self.wanted[thing]
             own = server.part(thing, found, wanted, self.connection)
-            part = own or completion.part(thing)
-            if part and not self._trial.run(part.up):
+            part = own or completion.part(thing) or Part()
+            server.complete(part, self.context.dialect)
+            if part.up and not self._trial.run(part.up):
                 yield part
 
     def finish(self, directives: Directives) -> None:
