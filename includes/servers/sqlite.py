@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 
 from ....config import load_settings
@@ -84,7 +84,7 @@ def applying(context: MigrationContext, step: MigrationInfo) -> Iterator[None]:
     if "broken" not in connection.info:
         connection.info["broken"] = _broken_foreign_keys(connection)
         _back_up(connection, step)
-    with without_warnings(), _undivided(connection, step):
+    with without_warnings(), _alone(connection, step), _undivided(connection, step):
         yield
 
 
@@ -93,6 +93,24 @@ def _back_up(connection: Connection, step: MigrationInfo) -> None:
     backups, file = connection.info["backups"], connection.engine.url.database
     if backups and file:
         back_up(Path(file), "-".join(step.source_revision_ids) or "base", keep=backups)
+
+
+@contextmanager
+def _alone(connection: Connection, step: MigrationInfo) -> Iterator[None]:
+    """Another connection of the migration's would wait for this one, and see nothing of it."""
+
+    def refuse(_: Connection) -> None:
+        raise CommandError(
+            f"Migration {step.up_revision_id} opens another connection to the database, which this"
+            " one keeps to itself: let it use op.get_bind() and not its engine, as in"
+            " sa.inspect(op.get_bind())."
+        )
+
+    event.listen(connection.engine, "engine_connect", refuse)
+    try:
+        yield
+    finally:
+        event.remove(connection.engine, "engine_connect", refuse)
 
 
 @contextmanager

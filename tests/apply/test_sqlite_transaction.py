@@ -174,9 +174,14 @@ def test_a_migration_does_not_end_the_transaction(lab: Lab, tmp_path: Path) -> N
 
 
 def test_what_a_migration_may_say(lab: Lab) -> None:
+    lab.write("r1", "sa.inspect(op.get_bind().engine).get_table_names()")
+    with lab.fresh() as target:
+        ended = target.alembic("upgrade", "head")
+        assert "FAILED: Migration r1 opens another connection" in ended.output
     lab.write(
         "r1",
         """
+        sa.inspect(op.get_bind())
         op.execute("PRAGMA user_version = 7")
         op.execute("PRAGMA foreign_keys")
         op.execute("SAVEPOINT here")
