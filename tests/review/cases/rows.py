@@ -7,6 +7,7 @@ CASES = {
         op.execute("INSERT INTO {t} (id, name) VALUES (1, '--') /* ' */; DELETE FROM {t}")  # -> unbatched-update
         """,
     ),
+    "delete in capitals": ("P", 'op.execute("DELETE FROM {t}".upper())  # -> unbatched-update'),
     "update": ("PM", "op.execute(\"UPDATE {t} SET name = 'x'\")  # -> unbatched-update"),
     "update and delete through a join": (
         "M",

@@ -108,7 +108,7 @@ class Reviewer:
         self._connection = connection
         self._scripts = scripts
         self._are_one_release = are_one_release
-        #: The tables that are used, each with a schema that is not the default one.
+        #: The tables that are used, as `_named` has them.
         self._tables: set[str] = set()
         self.before: Shapes = {}
 
@@ -130,7 +130,7 @@ class Reviewer:
 
     def _begin(self, tracer: server.Tracer) -> None:
         """What is there now is used."""
-        self._tables = tracer.begin(self._connection) | {""}
+        self._tables = {table.casefold() for table in tracer.begin(self._connection)} | {""}
         if self._are_one_release:
             self.before = shapes(self._connection)
         self._connection.rollback()
@@ -191,9 +191,9 @@ class Reviewer:
 
 
 def _named(table: str, schemas: Collection[str]) -> str:
-    """Without the default schema, which may be said as well."""
+    """Without the default schema, which may be said as well; in SQL case often makes no difference."""
     schema, _, name = table.rpartition(".")
-    return table if schema in schemas else name
+    return (table if schema in schemas else name).casefold()
 
 
 def _of_cost(statement: Statement) -> Change:
