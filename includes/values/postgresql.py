@@ -53,5 +53,6 @@ UNKNOWN: dict[str, type[TypeEngine[Any]]] = {
 }
 
 
-def lacks(_: sa.Connection, __: sa.Table) -> None:
-    """Foreign keys are on: the server has refused a row without what it refers to."""
+def lacks(_: sa.Connection, __: sa.Table) -> str | None:
+    """Nothing: foreign keys are on, and the server has refused a row without what it refers to."""
+    return None
