@@ -3,14 +3,14 @@
 import logging
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from textwrap import shorten
 from typing import cast
 
 from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..connection import LENGTH
@@ -42,7 +42,7 @@ def turn(connection: Connection, *, wait: float, script: str | None) -> Iterator
     free at once.
     """
     with connection.begin():
-        if not has_turns(connection):
+        if _is_in_cluster(connection):
             raise _refusal(script)
     deadline, told = time.monotonic() + wait, False
     while not _take_lock(connection, script):
@@ -127,10 +127,22 @@ def unfinished(connection: Connection) -> str | None:
     return last.revision if last else None
 
 
-def has_turns(connection: Connection) -> bool:
-    """Whether migrations can take them: not on a node of Galera, whatever its sessions replicate."""
+def script_instead(connection: Connection, heads: Collection[str], command: str) -> str | None:
+    """What to apply where migrations cannot take turns; None where they can."""
+    if not _is_in_cluster(connection):
+        return None
+    # From the beginning, the script makes that table.
+    is_there = not heads and inspect(connection).has_table("alembic_version")
+    first = "`DROP TABLE alembic_version`, then " if is_there else ""
+    # Else a statement is given up that collides twice with what others write.
+    setting = "`SET wsrep_retry_autocommit = 1000`"
+    return f"{first}the script that `{command}` writes, once, on one node, after {setting}"
+
+
+def _is_in_cluster(connection: Connection) -> bool:
+    """Of Galera, whatever the node's sessions replicate."""
     row = connection.exec_driver_sql("SHOW GLOBAL STATUS LIKE 'wsrep_connected'").one_or_none()
-    return row is None or row[1] != "ON"
+    return row is not None and row[1] == "ON"
 
 
 def _refusal(script: str | None) -> CommandError:

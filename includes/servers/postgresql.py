@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, cast
@@ -258,9 +258,9 @@ def blockers(connection: Connection) -> list[str]:
     ]
 
 
-def has_turns(connection: Connection) -> bool:
-    """Whether migrations can take them."""
-    return True
+def script_instead(connection: Connection, heads: Collection[str], command: str) -> str | None:
+    """What to apply where migrations cannot take turns: here they can."""
+    return None
 
 
 def unfinished(connection: Connection) -> str | None:

@@ -4,7 +4,7 @@ import logging
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -173,9 +173,9 @@ def what_stays(connection: Connection) -> str:
     return "Nothing stays of what this command did."
 
 
-def has_turns(connection: Connection) -> bool:
-    """Whether migrations can take them."""
-    return True
+def script_instead(connection: Connection, heads: Collection[str], command: str) -> str | None:
+    """What to apply where migrations cannot take turns: here they can."""
+    return None
 
 
 def unfinished(connection: Connection) -> str | None:

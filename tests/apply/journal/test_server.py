@@ -114,7 +114,8 @@ def test_a_node_of_galera_is_refused(lab: Lab) -> None:
         _apply_script(target, "stamp r2 r3")
         assert _place(target) == ["r2", "r3"]
         refused = target.db("reset", "--yes")
-        assert "`my-service db upgrade --sql base:heads`" in failure(refused)
+        assert "apply the script that `my-service db upgrade --sql base:heads` writes" in failure(refused)
+        assert "after `SET wsrep_retry_autocommit = 1000`" in failure(refused)
         assert _place(target) == ["r2", "r3"]
         _apply_script(target, "downgrade base")
         assert "`DROP TABLE alembic_version`, then the script" in target.db("status").output

@@ -18,7 +18,7 @@ from .apply import server
 from .config import migration_url
 from .connection import look
 from .scripts import PUT_BEHIND, read_scripts, title, ways_to_one_head
-from .status import MEANINGS, State, Status, listed, moment, script_instead, skipped
+from .status import MEANINGS, State, Status, listed, moment, skipped
 from .status import status as find_status
 from .whereabouts import advice, origins, whereabouts
 
@@ -34,7 +34,7 @@ def status(config: Config, json: bool = False, drift: bool = False) -> None:
         found = find_status(connection, script, read_files=True)
         rows = history.last_of_each(connection)
         changed = _drift(config, connection, found) if drift else None
-        instead = None if server.has_turns(connection) else _instead(connection, found)
+        instead = _instead(connection, found)
     report = Report(found, script, rows, changed, absent, instead)
     text = json_module.dumps(report.facts(), indent=2) if json else "\n".join(report.lines())
     config.print_stdout("%s", text)
@@ -169,10 +169,10 @@ class Report:
         return f"{db} downgrade {revision}-1, which completes it"
 
 
-def _instead(connection: Connection, found: Status) -> str:
+def _instead(connection: Connection, found: Status) -> str | None:
     start = ",".join(found.database) or "base"
     command = f"{DISTRIBUTION} db upgrade --sql {start}:{_target(found)}"
-    return script_instead(connection, found.database, command)
+    return server.script_instead(connection, found.database, command)
 
 
 def _target(found: Status) -> str:

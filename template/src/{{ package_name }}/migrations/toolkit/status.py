@@ -127,16 +127,6 @@ def unmanaged_tables(connection: sa.Connection) -> tuple[str, ...]:
     return tuple(tables)
 
 
-def script_instead(connection: sa.Connection, heads: Collection[str], command: str) -> str:
-    """What to apply where migrations cannot take turns: in a cluster."""
-    # From the beginning, it makes that table.
-    is_there = not heads and sa.inspect(connection).has_table(VERSION.name)
-    first = f"`DROP TABLE {VERSION.name}`, then " if is_there else ""
-    # Else a statement is given up that collides twice with what others write.
-    setting = "`SET wsrep_retry_autocommit = 1000`"
-    return f"{first}the script that `{command}` writes, once, on one node, after {setting}"
-
-
 def applied_by(revision: str, rows: Mapping[str, sa.Row[Any]]) -> str:
     """Who brought the database there, from the last row of each revision."""
     row = rows.get(revision)

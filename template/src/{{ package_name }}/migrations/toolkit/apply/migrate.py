@@ -18,7 +18,7 @@ from ....driver import TRANSACTIONAL_DDL
 from .. import history, invocation
 from ..progress import Progress
 from ..refusal import RefusedError, incomplete
-from ..status import listed, script_instead, skipped, status, unmanaged_tables
+from ..status import listed, skipped, status, unmanaged_tables
 from ..whereabouts import advice, located, origins
 from . import loss, server
 
@@ -155,7 +155,7 @@ class Plan:
         targets = [f"{start}:{target}" for target in to_tuple(self._target, default=())]
         # Of a purge Alembic writes none.
         command = self._line(self._command, "--sql", target=targets)
-        return script_instead(connection, heads, command)
+        return server.script_instead(connection, heads, command)
 
     def _find_way(self, heads: tuple[str, ...], looking: MigrationContext) -> list[Step]:
         if len(heads) > 1 and STEPS.fullmatch(str(self._target)):

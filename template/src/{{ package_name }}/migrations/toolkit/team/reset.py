@@ -21,6 +21,8 @@ from ..schema import definitions
 from ..scripts import read_scripts
 from ..throwaway import database_alike, migrate
 
+SCRIPT = f"{DISTRIBUTION} db upgrade --sql base:heads"
+
 
 def reset(config: Config, add_examples: Callable[[URL], None], *, sure: bool) -> None:
     if not load_settings().development:
@@ -31,11 +33,11 @@ def reset(config: Config, add_examples: Callable[[URL], None], *, sure: bool) ->
     read_scripts(config)
     url = migration_url(config)
     with look(url) as connection:
-        if not server.has_turns(connection):
+        # Of a database that is made anew there is no table in its way.
+        if script := server.script_instead(connection, ["base"], SCRIPT):
             raise RefusedError(
                 "Migrations cannot take turns on this server, so `reset` cannot run them. Nothing was"
-                f" done: create the database anew, and apply the script that `{DISTRIBUTION} db upgrade"
-                " --sql base:heads` writes."
+                f" done: create the database anew, and apply {script}."
             )
         tables = set(definitions.tables(connection)) - OWN_TABLES
         schemas = definitions.other_schemas(connection)
