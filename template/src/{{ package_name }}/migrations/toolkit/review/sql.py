@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from textwrap import shorten
 
 from ..schema.snapshot import qualified
+from . import statements
 from .changes import Change
+from .words import ADD_COLUMN, ADD_CONSTRAINT, COLUMN, NAME, OTHER, TABLE
 
 QUOTED = r"E?'(?:[^'\\]|''|\\.)*'"
 DOLLARS = r"(?<![\w$])\$(?P<tag>(?:[^\W\d]\w*)?)\$(?P<plain>.*?)\$(?P=tag)\$"
@@ -24,74 +26,23 @@ CONSTANT = re.compile(
     re.I | re.DOTALL,
 )
 
-NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|[\w$]+)'
-TABLE = rf"(?:IF EXISTS )?(?:ONLY )?(?:(?P<schema>{NAME})\.)?(?P<table>{NAME})"
-INDEX = rf"INDEX (?!CONCURRENTLY)(?:IF NOT EXISTS )?(?:{NAME} )?ON {TABLE}"
-# The next one of a list.
-MORE = re.compile(rf" ?, ?{TABLE}(?: TO (?P<new>{NAME}))?", re.I)
-HOW = "(?:(?:LOW_PRIORITY|QUICK|IGNORE) )*"
-CHANGED = (
-    rf"(?:WITH .*\) ?)?(?:UPDATE {HOW}|DELETE {HOW}FROM |MERGE INTO )"
-    rf"(?!.*\bWHERE CURRENT OF\b){TABLE}"
-)
-# MySQL and MariaDB: one table of several, by its name or by what it is called here.
-CHANGED_IN_JOIN = (
-    rf"UPDATE .*? JOIN {TABLE}(?: (?:AS )?(?P<alias>{NAME}))? .*?\bSET (?:(?!WHERE\b).)*?"
-    rf"(?<![\w$.])(?:(?P=table)|(?P=alias))\.{NAME} ?="
-)
-DELETED_BY_NAME = rf"DELETE {HOW}(?!FROM\b){TABLE}(?=.* FROM )"
-DELETED_BY_ALIAS = (
-    rf"DELETE {HOW}(?:FROM )?(?P<alias>{NAME})(?:\.\*)? (?:FROM|USING) (?:.*?(?:JOIN |, ?))?"
-    rf"{TABLE} (?:AS )?(?P=alias)(?![\w$.])"
-)
-# Modes that keep nobody from writing.
-LET_WRITE = "IN (?:ACCESS SHARE|ROW SHARE|ROW EXCLUSIVE|SHARE UPDATE EXCLUSIVE)"
-
 STATEMENTS = {
     rf"DROP TABLE {TABLE}": "drop-table",
-    rf"TRUNCATE (?:TABLE )?{TABLE}": "truncate-table",
-    r"DROP (?:SCHEMA|DATABASE)\b": "drop-schema",
-    r"ALTER SCHEMA .* RENAME TO\b": "rename-schema",
-    r"ALTER TYPE .* RENAME VALUE\b": "rename-enum-value",
-    rf"RENAME TABLES? {TABLE} TO (?P<new>{NAME})": "rename-table",
     rf"CREATE UNIQUE INDEX (?:CONCURRENTLY )?(?:{NAME} )?ON {TABLE}": "add-unique",
-    rf"CREATE (?:FULLTEXT |SPATIAL )?{INDEX}": "index-not-concurrent",
-    r"DROP INDEX (?!CONCURRENTLY)": "drop-index-not-concurrent",
-    r"REINDEX\b(?!.*\bCONCURRENTLY\b)": "reindex-not-concurrent",
-    rf"(?:CLUSTER|VACUUM (?:\(.*\bFULL\b.*\)|FULL)) (?:VERBOSE )?{TABLE}": "rewrites-table",
-    r"EXECUTE\b": "dynamic-sql",
-    rf"LOCK (?:TABLE )?(?!.*\b{LET_WRITE} MODE\b){TABLE}": "lock-table",
-    CHANGED: "unbatched-update",
-    CHANGED_IN_JOIN: "unbatched-update",
-    DELETED_BY_NAME: "unbatched-update",
-    DELETED_BY_ALIAS: "unbatched-update",
-}
+} | statements.STATEMENTS
+# The next one of a list.
+MORE = re.compile(rf" ?, ?{TABLE}(?: TO (?P<new>{NAME}))?", re.I)
 ALTER = re.compile(rf"ALTER TABLE {TABLE} (?P<actions>.*)", re.I)
 # A column has the rest of its action as its definition, where what is in parentheses is left out.
-COLUMN = rf"(?:COLUMN )?(?:IF (?:NOT )?EXISTS )?(?!CONSTRAINT\b){NAME}"
-OTHER = r"(?!(?:CONSTRAINT|PRIMARY|FOREIGN|INDEX|KEY|CHECK|UNIQUE|EXCLUDE|PARTITION|FULLTEXT|SPATIAL)\b)"
 FILLED = r"DEFAULT|GENERATED|AS|AUTO_INCREMENT|IDENTITY|SERIAL|BIGSERIAL"
-NAMED = rf"ADD (?:CONSTRAINT (?:{NAME} )?)?"
 ACTIONS = {
     rf"DROP {OTHER}{COLUMN}": "drop-column",
     rf"RENAME (?:TO|AS) (?P<new>{NAME})": "rename-table",
-    rf"SET SCHEMA (?P<place>{NAME})": "rename-table",
     rf"RENAME {OTHER}(?:COLUMN )?{NAME} TO\b": "rename-column",
-    rf"CHANGE (?:COLUMN )?(?P<old>{NAME}) (?!(?P=old) )": "rename-column",
-    rf"ADD {OTHER}{COLUMN} (?!.*\b(?:{FILLED})\b).*\bNOT NULL\b": "not-null-without-default",
-    rf"ADD {OTHER}{COLUMN} .*\bUNIQUE\b": "add-unique",
-    rf"ADD {OTHER}{COLUMN} .*\bREFERENCES\b": "add-foreign-key",
-    rf"ALTER (?:COLUMN )?{NAME} SET NOT NULL": "set-not-null",
-    r"(?:MODIFY|CHANGE) .*\bNOT NULL\b": "set-not-null",
-    rf"ALTER (?:COLUMN )?{NAME} (?:SET DATA )?TYPE\b|(?:MODIFY|CHANGE)\b": "change-type",
-    rf"{NAMED}FOREIGN KEY\b(?!.*\bNOT VALID\b)": "add-foreign-key",
-    rf"{NAMED}CHECK\b(?!.*\bNOT VALID\b)": "add-check",
-    rf"{NAMED}UNIQUE\b(?!.*\bUSING INDEX\b)": "add-unique",
-    rf"{NAMED}PRIMARY KEY\b(?!.*\bUSING INDEX\b)": "add-primary-key",
-    rf"{NAMED}EXCLUDE\b": "add-exclusion",
-    r"ADD (?:FULLTEXT |SPATIAL )?(?:INDEX|KEY)\b": "index-not-concurrent",
-    r"DETACH PARTITION (?!.*\bCONCURRENTLY\b)": "detach-partition",
-}
+    rf"{ADD_COLUMN} (?!.*\b(?:{FILLED})\b).*\bNOT NULL\b": "not-null-without-default",
+    rf"{ADD_COLUMN} .*\bUNIQUE\b": "add-unique",
+    rf"{ADD_CONSTRAINT}UNIQUE\b(?!.*\bUSING INDEX\b)": "add-unique",
+} | statements.ACTIONS
 LENGTH = 100
 
 
@@ -108,8 +59,8 @@ def _without_comments(sql: str) -> str:
 
 
 def _opened(block: re.Match[str]) -> str:
-    statements = CONSTANT.sub(_executed, _without_comments(block["plain"]))
-    plain = TEXT.sub("''", statements)
+    within = CONSTANT.sub(_executed, _without_comments(block["plain"]))
+    plain = TEXT.sub("''", within)
     return f"{IN_BLOCK.sub(';', plain)};"
 
 
