@@ -45,6 +45,9 @@ def test_tables_of_somebody_else(lab: Lab) -> None:
         where = "throw-away database: r1.py, line 12: `DROP TABLE nowhere` failed: "
         assert where in ended.output
         assert where in target.db("check").output
+        lab.write("r1", 'sa.Table("nowhere", sa.MetaData(), autoload_with=op.get_bind())')
+        where = "throw-away database: r1.py, line 12: nowhere is not there"
+        assert failure(target.db("check")).endswith(where)
         lab.write("r1", CREATE)
         for command in (target.alembic, target.db):
             ended = command("upgrade", "head")

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ... import driver
 from ...config import load_settings
+from .apply.failure import is_about_database, said
 from .config import alembic_config, migration_url, scratch_url
 from .connection import look
 from .schema import definitions
@@ -102,7 +103,9 @@ def migrate(
 def explained() -> Iterator[None]:
     try:
         yield
-    except (CommandError, DBAPIError) as error:
+    except Exception as error:
+        if not isinstance(error, CommandError) and not is_about_database(error):
+            raise
         raise CommandError(
             f"The migrations cannot be run in a throw-away database: {_line(error)}{reason(error)}"
         ) from None
@@ -140,4 +143,4 @@ def reason(error: Exception) -> str:
     cause = error if isinstance(error, DBAPIError) else error.__cause__
     if isinstance(cause, DBAPIError):
         return f"`{shorten(cause.statement or '', 200)}` failed: {driver.reason(cause)}."
-    return str(error)
+    return str(error) if isinstance(error, CommandError) else said(error)

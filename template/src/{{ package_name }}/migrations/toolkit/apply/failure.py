@@ -39,11 +39,11 @@ def explained(connection: Connection, plan: Plan) -> Iterator[None]:
         is_of_commit = isinstance(error, DBAPIError) and not error.statement
         step = plan.step(place if is_of_commit else None)
         what_next = f"{_state(connection, place)} {_advice(plan, error)}"
-        if not _is_about_database(error):
+        if not is_about_database(error):
             raised.add_note(f"{_where(step)} failed. {what_next}")
             raise
         raise CommandError(
-            f"{_where(step)} failed{_at(error, step)}: {_reason(error).rstrip('.')}. {what_next}"
+            f"{_where(step)} failed{_at(error, step)}: {said(error).rstrip('.')}. {what_next}"
         ) from error
 
 
@@ -75,7 +75,7 @@ def unwritable() -> Iterator[None]:
         ) from error
 
 
-def _is_about_database(error: Exception) -> bool:
+def is_about_database(error: Exception) -> bool:
     """Alembic's batch operations raise errors of Python for a name that is not there."""
     if not isinstance(error, KeyError | ValueError):
         return isinstance(error, SQLAlchemyError)
@@ -83,7 +83,7 @@ def _is_about_database(error: Exception) -> bool:
     return any(raised_in.is_relative_to(package) for package in LIBRARIES)
 
 
-def _reason(error: Exception) -> str:
+def said(error: Exception) -> str:
     if isinstance(error, DBAPIError):
         return reason(error)
     if type(error) in {KeyError, NoSuchTableError}:
@@ -141,7 +141,7 @@ def _advice(plan: Plan, error: Exception) -> str:
     is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
     correct = "When the database answers again," if is_lost else "Correct the cause, then"
     advice = f"{correct} run `{plan.command}` again."
-    if plan.is_upgrade and plan.place == "base" and "already exists" in _reason(error):
+    if plan.is_upgrade and plan.place == "base" and "already exists" in said(error):
         advice += (
             f" If it was there before, `{DISTRIBUTION} db baseline` finds the migration that the"
             " database matches."
