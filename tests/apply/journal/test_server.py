@@ -113,9 +113,9 @@ def test_a_node_of_galera_is_refused(lab: Lab) -> None:
         assert _place(target) == ["r4"]
         _apply_script(target, "stamp r2 r3")
         assert _place(target) == ["r2", "r3"]
-        refused = target.db("reset", "--yes")
-        assert "apply the script that `my-service db upgrade --sql base:heads` writes" in failure(refused)
-        assert "after `SET wsrep_retry_autocommit = 1000`" in failure(refused)
+        refused = failure(target.db("reset", "--yes"))
+        assert "apply the script that `my-service db upgrade --sql base:heads` writes" in refused
+        assert "after `SET wsrep_retry_autocommit = 1000`" in refused
         assert _place(target) == ["r2", "r3"]
         _apply_script(target, "downgrade base")
         assert "`DROP TABLE alembic_version`, then the script" in target.db("status").output
@@ -126,9 +126,9 @@ def test_a_node_of_galera_is_refused(lab: Lab) -> None:
         # As a node has it that is not yet, or no longer, in the cluster.
         with pytest.raises(OperationalError):  # The commit.
             target.execute("SET GLOBAL wsrep_reject_queries = ALL")
-        refused = target.db("upgrade", "--wait", "1")
-        assert "Waiting up to 1 s for the database: WSREP has not yet prepared" in refused.output
-        assert "Try again later" in failure(refused)
+        ended = target.db("upgrade", "--wait", "1")
+        assert "Waiting up to 1 s for the database: WSREP has not yet prepared" in ended.output
+        assert "Try again later" in failure(ended)
 
 
 def _place(target: Target) -> list[object]:
