@@ -107,7 +107,7 @@ def test_the_last_ones_are_kept(target: Target) -> None:
     ]
     old = [file.with_name(f"{file.name}.backup-2020010{day}T000000Z-r1") for day in range(1, 6)]
     name = f"{file.name}.backup-20200101T000000Z-r0.unfinished"
-    unfinished = [file.with_name(name), file.with_name(f"{name}-journal")]
+    unfinished = [file.with_name(name + end) for end in ("", "-journal", "-wal", "-shm")]
     for path in [*others, *old, *unfinished]:
         path.touch()
     target.upgrade("r2")

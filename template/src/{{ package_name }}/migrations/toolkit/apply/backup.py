@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 OTHERS = ("sqlite_", "alembic_")
 UNFINISHED = ".unfinished"
+#: With what SQLite keeps beside it while it writes.
+LEFT = rf"\{UNFINISHED}(-\w+)?"
 
 
 def back_up(database: Path, revisions: str, *, keep: int) -> None:
@@ -28,7 +30,7 @@ def back_up(database: Path, revisions: str, *, keep: int) -> None:
         try:
             path = _free_path(database, revisions)
             # Of a process that was killed.
-            _remove(_siblings(database, rf"\{UNFINISHED}(-journal)?"))
+            _remove(_siblings(database, LEFT))
             _copy(source, database, path)
             others = [other for other in _siblings(database) if other != path]
             _remove(others[: max(0, len(others) - keep + 1)])
@@ -64,7 +66,7 @@ def _copy(source: sqlite3.Connection, database: Path, path: Path) -> None:
         shutil.copymode(database, unfinished)
         unfinished.rename(path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        _remove(_siblings(database, LEFT))
 
 
 def _siblings(database: Path, ending: str = "") -> list[Path]:
