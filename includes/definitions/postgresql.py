@@ -14,7 +14,7 @@ ALLOW = 'ALTER ROLE "{user}" CREATEDB'
 # Those of extensions, such as PostGIS, are nobody's.
 TABLES = """
 SELECT c.oid, c.relname::text AS name FROM pg_class c
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p')
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
 """
 VIEWS = TABLES.replace("'r', 'p'", "'v', 'm'")
@@ -88,7 +88,7 @@ SELECT 'sequence', c.relname, coalesce(t.name, ''), format_type(q.seqtypid, NULL
 FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid
 LEFT JOIN pg_depend d ON d.objid = c.oid AND d.deptype IN ('a', 'i')
 LEFT JOIN tables t ON t.oid = d.refobjid
-WHERE c.relnamespace = current_schema()::regnamespace
+WHERE c.relnamespace = quote_ident(current_schema())::regnamespace
 UNION ALL
 SELECT CASE c.relkind WHEN 'v' THEN 'view' ELSE 'materialized view' END, c.relname, '',
     concat_ws(' ', array_to_string(c.reloptions, ' '), pg_get_viewdef(c.oid, true))
@@ -96,13 +96,13 @@ FROM ({VIEWS}) v JOIN pg_class c ON c.oid = v.oid
 UNION ALL
 SELECT 'function', p.oid::regprocedure::text, '', pg_get_functiondef(p.oid)
 FROM pg_proc p
-WHERE p.pronamespace = current_schema()::regnamespace AND p.prokind IN ('f', 'p')
+WHERE p.pronamespace = quote_ident(current_schema())::regnamespace AND p.prokind IN ('f', 'p')
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
 UNION ALL
 SELECT 'aggregate', a.aggfnoid::regprocedure::text, '',
     concat_ws(' ', a.aggtransfn, format_type(a.aggtranstype, NULL), a.aggfinalfn, a.agginitval)
 FROM pg_aggregate a JOIN pg_proc p ON p.oid = a.aggfnoid
-WHERE p.pronamespace = current_schema()::regnamespace
+WHERE p.pronamespace = quote_ident(current_schema())::regnamespace
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
 UNION ALL
 SELECT 'type', y.typname, '', CASE y.typtype
@@ -117,7 +117,7 @@ SELECT 'type', y.typname, '', CASE y.typtype
     ELSE (SELECT concat('ENUM (', string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder),
         ')') FROM pg_enum e WHERE e.enumtypid = y.oid) END
 FROM pg_type y LEFT JOIN pg_class c ON c.oid = y.typrelid
-WHERE y.typnamespace = current_schema()::regnamespace
+WHERE y.typnamespace = quote_ident(current_schema())::regnamespace
     AND (y.typtype IN ('d', 'e', 'r') OR c.relkind = 'c')
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = y.oid AND d.deptype = 'e')
 """
@@ -127,14 +127,14 @@ DROPS = """
 SELECT 'DROP ' || kind || ' IF EXISTS ' || name || ' CASCADE' FROM (
     SELECT oid, CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
         WHEN 'S' THEN 'SEQUENCE' WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END, oid::regclass::text
-    FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+    FROM pg_class WHERE relnamespace = quote_ident(current_schema())::regnamespace
         AND relkind IN ('v', 'm', 'S', 'c', 'r', 'p')
     UNION ALL
     SELECT oid, 'ROUTINE', oid::regprocedure::text FROM pg_proc
-    WHERE pronamespace = current_schema()::regnamespace
+    WHERE pronamespace = quote_ident(current_schema())::regnamespace
     UNION ALL
     SELECT oid, 'TYPE', oid::regtype::text FROM pg_type
-    WHERE typnamespace = current_schema()::regnamespace AND typtype IN ('d', 'e', 'r')
+    WHERE typnamespace = quote_ident(current_schema())::regnamespace AND typtype IN ('d', 'e', 'r')
 ) things (oid, kind, name)
 WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = things.oid AND d.deptype = 'e')
 ORDER BY kind IN ('ROUTINE', 'SEQUENCE')
@@ -143,7 +143,7 @@ ORDER BY kind IN ('ROUTINE', 'SEQUENCE')
 SCHEMAS = """
 SELECT nspname::text FROM pg_namespace n
 WHERE nspowner = current_user::regrole AND nspname !~ '^(pg_|information_schema$|public$)'
-    AND oid <> coalesce(current_schema()::regnamespace, 0)
+    AND oid <> coalesce(quote_ident(current_schema())::regnamespace, 0)
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = n.oid AND d.deptype = 'e')
     AND NOT EXISTS (SELECT FROM pg_extension e WHERE e.extnamespace = n.oid)
 ORDER BY 1

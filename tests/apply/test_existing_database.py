@@ -154,12 +154,13 @@ def test_tables_of_an_extension(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_in_another_schema(lab: Lab) -> None:
+@pytest.mark.parametrize("schema", ["app", '"The App"'])
+def test_in_another_schema(lab: Lab, schema: str) -> None:
     lab.write("r1", f"{CREATE}\nop.create_index('ix', 'users', ['id'])")
     with lab.fresh() as target:
         for statement in (
-            "CREATE SCHEMA app",
-            f"ALTER DATABASE {target.name} SET search_path = app",
+            f"CREATE SCHEMA {schema}",
+            f"ALTER DATABASE {target.name} SET search_path = {schema}",
             "CREATE TABLE public.theirs (id integer)",
         ):
             target.execute(statement)
@@ -167,8 +168,11 @@ def test_in_another_schema(lab: Lab) -> None:
         target.execute("CREATE INDEX ix ON users (id)")
         ended = target.db("baseline")
         assert ended.code == 0, ended.output
-        assert target.query("SELECT version_num FROM app.alembic_version") == [("r1",)]
-    # None in the default schema.
+        assert target.query(f"SELECT version_num FROM {schema}.alembic_version") == [("r1",)]
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_with_no_table_in_the_default_schema(lab: Lab) -> None:
     made = ("CREATE SCHEMA billing", "CREATE TABLE billing.bills (id integer)")
     lab.write("r1", "\n".join(f"op.execute({statement!r})" for statement in made))
     with lab.fresh() as target:
