@@ -1,12 +1,14 @@
 """What a service keeps in each database: keys count up, and values come back as they were."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, literal, select, text
 from sqlalchemy.exc import StatementError
 
 from .databases import execute, query
+from .private import private_server
 from .services import SERVERS, Service, on
 
 pytestmark = pytest.mark.anyio
@@ -79,6 +81,21 @@ def assert_strict(sql_mode: str, time_zone: str) -> None:
     assert {"TRADITIONAL", "STRICT_ALL_TABLES", "ONLY_FULL_GROUP_BY"} <= set(sql_mode.split(","))
     assert "NO_BACKSLASH_ESCAPES" not in sql_mode
     assert time_zone == "+00:00"
+
+
+@pytest.mark.slow
+@on("mariadb", "mysql")
+async def test_a_server_that_takes_double_quotes_for_names(empty_service: Service) -> None:
+    """SQLAlchemy asks each engine's first connection, which is to be strict by then."""
+    with private_server(empty_service.database, lambda _: ["--sql-mode=ANSI"]) as server:
+        service = replace(empty_service, url=server.create_database("ansi"))
+        with service.migration_engine().connect() as connection:
+            assert inspect(connection).get_table_names() == []
+            assert not inspect(connection).has_table("users")
+        async with service.run() as running:
+            for sessions in (running.database.sessions, running.database.read_sessions):
+                async with sessions() as session:
+                    assert await session.scalar(select(literal(1).label("order"))) == 1
 
 
 async def test_texts_and_bytes_come_back_as_they_were(service: Service) -> None:

@@ -102,9 +102,9 @@ def create_engines(url: URL, size: int, **options: Any) -> tuple[AsyncEngine, As
     reader = create_async_engine(url, **options)
     for engine in (writer, reader):
         require_kind(engine.sync_engine)
-    event.listen(writer.sync_engine, "connect", set_up)
+    event.listen(writer.sync_engine, "connect", set_up, insert=True)
     event.listen(writer.sync_engine, "reset", roll_back)
-    event.listen(reader.sync_engine, "connect", set_up_read_only)
+    event.listen(reader.sync_engine, "connect", set_up_read_only, insert=True)
     return writer, reader
 
 
@@ -191,7 +191,7 @@ def create_migration_engine(url: URL, **options: Any) -> Engine:
     options |= {"poolclass": NullPool, "connect_args": connect, "hide_parameters": True}
     engine = create_engine(url, **options)
     require_kind(engine)
-    event.listen(engine, "connect", set_up)
+    event.listen(engine, "connect", set_up, insert=True)
     if url.database:
         event.listen(engine, "connect", require_utf8mb4)
     return engine
