@@ -315,6 +315,23 @@ def test_what_was_begun_is_completed_first(chain: Lab) -> None:
         target.upgrade("r3")
 
 
+def test_what_was_begun_follows_another_by_now(chain: Lab) -> None:
+    """It cannot be completed first then."""
+    chain.write("r2", CONCURRENTLY + "op.execute('SELECT 1/0')")
+    with chain.fresh() as target:
+        target.upgrade("r1")
+        assert target.alembic("upgrade", "head").code != 0
+        chain.write("r15", "pass")
+        chain.write("r2", CONCURRENTLY)
+        for revision in ("r2", "head"):
+            refused = target.alembic("upgrade", revision)
+            assert "The upgrade of r2 was interrupted, and r15 was put before it" in refused.output
+            assert target.revision == "r1"
+        (chain.project.package / "migrations" / "versions" / "r15.py").unlink()
+        chain.write("r2", CONCURRENTLY)
+        target.upgrade("head")
+
+
 def test_what_was_begun_is_not_taken_for_nothing_to_do(chain: Lab) -> None:
     """A downgrade that was interrupted has not changed the version row."""
     chain.write("r2", CONCURRENTLY, CONCURRENTLY_BACK + "op.execute('SELECT 1/0')")

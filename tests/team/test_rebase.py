@@ -55,6 +55,24 @@ def test_rebase_in_the_middle_of_a_conflicted_merge(branches: Branches) -> None:
         assert branches.git("status", "--short") == ""
 
 
+@pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=True)
+def test_rebase_of_what_was_interrupted(branches: Branches) -> None:
+    """Behind another migration it could not be completed."""
+    lab = branches.lab
+    spoil(lab, "r3", "\n\n\ndef downgrade", "\n    op.execute('SELECT nothing')\n\n\ndef downgrade")
+    branches.commit("wrong")
+    with lab.fresh() as target:
+        assert target.db("upgrade").code == 1
+        branches.merge()
+        for command in (["rebase", "--lose", "houses"], ["upgrade", "r7"]):
+            refuses(target.db(*command), "complete it first, with `my-service db upgrade r3`")
+        spoil(lab, "r3", "SELECT nothing", "SELECT 1")
+        succeed(target.db("upgrade", "r3"))
+        succeed(target.db("rebase", "--lose", "houses"))
+        assert line(lab) == ["r1", "r7", "r3", "r4"]
+        assert '"state": "current"' in succeed(target.db("status", "--json"))
+
+
 @on_sqlite
 def test_rebase_in_a_folder_that_is_a_link(branches: Branches, tmp_path: Path) -> None:
     link = tmp_path / "link"

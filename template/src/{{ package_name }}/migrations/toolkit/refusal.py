@@ -9,10 +9,10 @@ class RefusedError(CommandError):
     """Nothing was done, for the reason that was found."""
 
 
-def incomplete(direction: str, revision: str) -> CommandError:
+def incomplete(direction: str, revision: str) -> RefusedError:
     """Another migration was interrupted, and comes first."""
     target = revision if direction == "upgrade" else f"{revision}-1"
-    return CommandError(
+    return RefusedError(
         f"The {direction} of {revision} was interrupted: complete it first, with"
         f" `{DISTRIBUTION} db {direction} {target}`."
     )

@@ -128,11 +128,12 @@ class Plan:
             self._steps += self._find_way(heads, looking)
         else:
             self._see_how_far_beyond(cast(Connection, looking.connection))
-        if self._steps and not (self.is_upgrade or self.is_stamp):
-            downgrades = [cast(Script, step.info.up_revision) for step in self._steps]
+        if self._steps and not self.is_stamp:
+            scripts = [cast(Script, step.info.up_revision) for step in self._steps]
             connection = cast(Connection, looking.connection)
-            self._refuse_another(downgrades[0].revision, connection)
-            self._consent.check(downgrades, connection, self._target)
+            self._refuse_another(scripts[0].revision, connection)
+            if not self.is_upgrade:
+                self._consent.check(scripts, connection, self._target)
         for step in self._steps:
             self._let_server_prepare(step)
         # Where the database is before the first step, and then after each.
@@ -140,12 +141,19 @@ class Plan:
 
     def _refuse_another(self, revision: str, connection: Connection) -> None:
         """Before anybody is asked what it would lose: the server would refuse it afterwards."""
-        found = status(connection, self._script)
-        begun = found.unfinished
+        begun = server.unfinished(connection)
         if begun in (None, revision):
             return
+        found = status(connection, self._script)
         if found.is_of_later_release or invocation.given_last("resume"):
             return  # Of these the server knows more.
+        before = cast(Script, self._script.get_revision(begun))._all_down_revisions
+        if begun in found.pending and (new := sorted({*before}.intersection(found.pending))):
+            raise CommandError(
+                f"The upgrade of {begun} was interrupted, and {listed(new)} was put before it since."
+                f" Nothing was done: let {begun} follow what it followed then (`down_revision`),"
+                " complete it, and put the other behind it."
+            )
         raise incomplete("upgrade" if begun in found.pending else "downgrade", begun)
 
     def _script_instead(self, heads: tuple[str, ...], connection: Connection) -> str | None:

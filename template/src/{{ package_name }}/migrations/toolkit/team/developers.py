@@ -17,7 +17,7 @@ from .. import history
 from ..apply.loss import Notes
 from ..config import migration_url
 from ..connection import look
-from ..refusal import RefusedError
+from ..refusal import RefusedError, incomplete
 from ..scripts import PUT_BEHIND, squashes, title
 from ..status import status
 from .links import lineage
@@ -48,6 +48,9 @@ class Undo:
                 if self.moved:
                     self._leave(found.unknown)
                 return
+            if found.unfinished in self.moved:  # Behind others it could not be completed.
+                way = "upgrade" if found.unfinished in found.pending else "downgrade"
+                raise incomplete(way, found.unfinished)
             self._find(connection, found.database)
             if self.scripts:
                 self._refuse_elsewhere()
