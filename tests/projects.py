@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field, replace
+from importlib.util import source_from_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,19 +60,17 @@ class Project:
         return sorted(name for name in names if not name.startswith((".git/", ".venv/")))
 
     def install(self, python: str = sys.executable) -> "Project":
-        """Make `.venv` from what the project declares: hard links to one made for the same list."""
-        declared = tomllib.loads(self.read("pyproject.toml"))
-        builders = [*declared["build-system"]["requires"], "editables"]
-        dependencies = [declared["project"]["dependencies"], declared["dependency-groups"]]
-        resolved = once(
-            self.environments / _key([python, builders, *dependencies]),
-            lambda folder: self._resolve(folder, python, builders),
+        """Make `.venv` as the project declares it: hard links to one made for the same declaration."""
+        installed = once(
+            self.environments / _key(["installed", python, self.read("pyproject.toml")]),
+            lambda folder: self._install(folder, python),
         )
         environment = self.path / ".venv"
-        shutil.copytree(resolved, environment, symlinks=True, copy_function=os.link)
-        # What builds it is there already: it need not be asked for and installed each time.
-        options = ["--python", str(environment), "--offline", "--no-build-isolation", "--no-deps"]
-        run_uv("pip", "install", *options, "--editable", ".", folder=self.path)
+        shutil.copytree(installed, environment, symlinks=True, copy_function=os.link)
+        # All that names the project's folder, and that Python reads.
+        [editable] = environment.glob("lib/*/site-packages/_editable_impl_*.pth")
+        editable.unlink()
+        editable.write_text(str(self.path / "src"))
         return self
 
     def run(
@@ -135,14 +134,26 @@ class Project:
             process.wait()
             output.close()
 
+    def _install(self, folder: Path, python: str) -> None:
+        declared = tomllib.loads(self.read("pyproject.toml"))
+        builders = [*declared["build-system"]["requires"], "editables"]
+        dependencies = [declared["project"]["dependencies"], declared["dependency-groups"]]
+        resolved = once(
+            self.environments / _key([python, builders, *dependencies]),
+            lambda folder: self._resolve(folder, python, builders),
+        )
+        shutil.copytree(resolved, folder, symlinks=True, copy_function=os.link)
+        # What builds it is there already: it need not be asked for and installed each time.
+        options = ["--python", str(folder), "--offline", "--no-build-isolation", "--no-deps"]
+        run_uv("pip", "install", *options, "--editable", ".", folder=self.path)
+
     def _resolve(self, folder: Path, python: str, builders: list[str]) -> None:
         run_uv("venv", "--relocatable", "--python", python, str(folder))
-        is_own = python == sys.executable
-        target = ["--python", str(folder), *([] if is_own else ["--compile-bytecode"])]
         pins = ["--constraints", str(ROOT / "requirements.txt")]
         declared = ["--requirements", "pyproject.toml", "--group", "dev"]
+        target = ["--python", str(folder)]
         run_uv("pip", "install", *target, *pins, *declared, *builders, folder=self.path)
-        if is_own:
+        if python == sys.executable:
             once(self.environments / "compiled", _compile)
             _take_bytecode(folder)
 
@@ -248,10 +259,15 @@ def _take_bytecode(environment: Path) -> None:
     """Of the same files, from what the tests run on: to compile them anew takes six seconds."""
     own = Path(sysconfig.get_path("purelib"))
     packages = environment / own.relative_to(sys.prefix)
-    for compiled in own.rglob("__pycache__"):
-        package = packages / compiled.parent.relative_to(own)
-        if package.is_dir():
-            shutil.copytree(compiled, package / compiled.name, dirs_exist_ok=True)
+    for compiled in own.rglob(f"*.{sys.implementation.cache_tag}.pyc"):
+        target = packages / compiled.relative_to(own)
+        source = Path(source_from_cache(target))
+        if source.is_file():
+            target.parent.mkdir(exist_ok=True)
+            # It holds for a file of this date, and on another file system uv has made a copy of today.
+            date = int(source.stat().st_mtime).to_bytes(4, "little")
+            code = compiled.read_bytes()
+            target.write_bytes(code[:8] + date + code[12:])
 
 
 def run_uv(*arguments: str, folder: Path | None = None) -> None:
