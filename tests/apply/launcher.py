@@ -62,8 +62,15 @@ class Ended:
 
 
 def serve(package: str) -> None:
-    names = ("environment", "write.revision")
-    for name in ("config", "features", *(f"migrations.toolkit.{each}" for each in names)):
+    toolkit = "migrations.toolkit"
+    needed = (
+        "config",
+        "database",
+        "features",
+        f"{toolkit}.environment",
+        f"{toolkit}.write.revision",
+    )
+    for name in needed:
         import_module(f"{package}.{name}")
     # It takes a tenth of the time, and no process lives long.
     gc.disable()
