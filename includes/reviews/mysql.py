@@ -8,6 +8,8 @@ from sqlalchemy import Connection, event
 
 from .changes import Change
 from .recording import Cost, Recording, Statement
+from .sql import names_from_now_on
+from .words import TABLE
 
 #: Rules that apply to MySQL and MariaDB, with the safe way.
 RULES = {
@@ -36,7 +38,7 @@ ALSO_ON_EMPTY: set[str] = set()
 
 CHANGE = re.compile(
     r"\s*(?P<alter>ALTER TABLE|CREATE (?:UNIQUE |FULLTEXT |SPATIAL )?INDEX .*? ON|DROP INDEX .*? ON)"
-    r" (?P<table>[`\w$.]+)",
+    rf" {TABLE}",
     re.I | re.DOTALL,
 )
 #: From the gentlest on; only MariaDB knows NOCOPY.
@@ -73,11 +75,12 @@ class Tracer:
 
     def after(self, statement: Statement) -> None:
         statement.cost, self._cost = self._cost, Cost()
+        self._tables |= names_from_now_on(statement.sql, self._tables)
 
     def _execute(self, cursor: Any, sql: str, *rest: Any) -> bool:
         """Whether the statement is executed."""
         found = CHANGE.match(sql)
-        table = found["table"].rpartition(".")[2].strip("`") if found else ""
+        table = found["table"].strip("`") if found else ""
         if found is None or table not in self._tables or GIVEN.search(sql):
             return False
         comma = ", " if found["alter"].upper() == "ALTER TABLE" else " "

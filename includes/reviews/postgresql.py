@@ -108,12 +108,15 @@ class Tracer:
         return set(self._tables.values())
 
     def after(self, statement: Statement) -> None:
+        now = self._driver.execute(TABLES).fetchall()
+        # The server says what a table is called now, which may be what it was renamed to.
+        names = {table: name for table, name in now if table in self._tables}
         rows = self._driver.execute(LOCKS, [list(self._tables)]).fetchall()
         held = {(mode, self._tables[table], by) for mode, table, by in rows if mode in SHOWN}
         said, self._said = self._said, defaultdict(list)
-        locked = {table: self._tables[table] for _, table, _ in rows}
+        locked = {table: names[table] for _, table, _ in rows if table in names}
         # One that is committed holds no locks any more.
-        near = self._tables if statement.is_alone else locked
+        near = names if statement.is_alone else locked
         rewrites = _called(said["rewriting table"], near, statement)
         scans = _called(said["verifying table"], near, statement)
         for name in said["validating foreign key constraint"]:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, inspect
 from ..apply.server import FIXED
 from .changes import Change
 from .recording import Cost, Recording, Statement
+from .sql import names_from_now_on
 
 #: Rules that apply to SQLite, with the safe way.
 RULES = {
@@ -26,7 +27,7 @@ ALSO_ON_EMPTY: set[str] = set()
 DIVIDES = re.compile(
     rf"(BEGIN|COMMIT|END|ROLLBACK(?!\s+TO))\b|PRAGMA\s+({'|'.join(FIXED)})\s*[=(]", re.IGNORECASE
 )
-NEW_TABLE = re.compile(r'CREATE TABLE "?_alembic_tmp_(?P<table>\w+)')
+NEW_TABLE = re.compile(r'CREATE TABLE "?_alembic_tmp_(?P<table>[^"]+?)"? ?\(')
 
 
 class Tracer:
@@ -40,6 +41,7 @@ class Tracer:
         return self._tables
 
     def after(self, statement: Statement) -> None:
+        self._tables |= names_from_now_on(statement.sql, self._tables)
         found = NEW_TABLE.match(statement.sql)
         if found and found["table"] in self._tables:
             statement.cost = Cost(rewrites=(found["table"],))

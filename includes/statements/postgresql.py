@@ -5,7 +5,7 @@ from .words import ADD_COLUMN, ADD_CONSTRAINT, NAME, TABLE
 # Modes that keep nobody from writing.
 LET_WRITE = "IN (?:ACCESS SHARE|ROW SHARE|ROW EXCLUSIVE|SHARE UPDATE EXCLUSIVE)"
 CHANGED = (
-    r"(?:WITH .*\) ?)?(?:UPDATE |DELETE FROM |MERGE INTO )"
+    r"(?:WITH .*[()] ?)?(?:UPDATE |DELETE FROM |MERGE INTO )"
     rf"(?!.*\bWHERE CURRENT OF\b){TABLE}"
 )
 

@@ -59,6 +59,16 @@ CASES = {
         )
         """,
     ),
+    "delete and keep elsewhere": (
+        "P",
+        """
+        op.create_table("{t}x", sa.Column("a", sa.Integer))
+        op.execute(  # -> unbatched-update
+            "WITH gone AS (DELETE FROM {t} RETURNING id) INSERT INTO {t}x SELECT id FROM gone"
+        )
+        op.execute("WITH it AS (SELECT id FROM {t} FOR UPDATE) INSERT INTO {t}x SELECT id FROM it")
+        """,
+    ),
     "merge": (
         "P",
         """

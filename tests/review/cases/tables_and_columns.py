@@ -55,6 +55,10 @@ CASES = {
         op.execute("ALTER TABLE {t}x DROP nickname")  # -> drop-column
         """,
     ),
+    "rename table in few words": (
+        "M",
+        'op.execute("ALTER TABLE {t} RENAME {t}x")  # -> rename-table',
+    ),
     "rename several tables in SQL": (
         "M",
         """
@@ -146,6 +150,21 @@ CASES = {
     "change type in SQL": (
         "P",
         'op.execute("ALTER TABLE {t} ALTER number TYPE bigint")  # -> change-type',
+    ),
+    "change type of what was renamed": (
+        "PM",
+        """
+        op.rename_table("{t}", "{t}x y")  # -> rename-table
+        op.alter_column("{t}x y", "number", type_=sa.BigInteger, existing_type=sa.Integer)  # -> change-type
+        """,
+    ),
+    "rename table and drop column in batch": (
+        "S",
+        """
+        op.rename_table("{t}", "{t}x y")  # -> rename-table
+        with op.batch_alter_table("{t}x y") as batch:  # -> recreates-table
+            batch.drop_column("nickname")  # -> drop-column
+        """,
     ),
     "change type without harm": (
         "PM",

@@ -37,7 +37,7 @@ ALTER = re.compile(rf"ALTER TABLE {TABLE} (?P<actions>.*)", re.I)
 FILLED = r"DEFAULT|GENERATED|AS|AUTO_INCREMENT|IDENTITY|SERIAL|BIGSERIAL"
 ACTIONS = {
     rf"DROP {OTHER}{COLUMN}": "drop-column",
-    rf"RENAME (?:TO|AS) (?P<new>{NAME})": "rename-table",
+    rf"RENAME (?:(?:TO|AS) )?(?P<new>{NAME})$": "rename-table",
     rf"RENAME {OTHER}(?:COLUMN )?{NAME} TO\b": "rename-column",
     rf"{ADD_COLUMN} (?!.*\b(?:{FILLED})\b).*\bNOT NULL\b": "not-null-without-default",
     rf"{ADD_COLUMN} .*\bUNIQUE\b": "add-unique",
@@ -52,6 +52,11 @@ def of_sql(sql: str) -> Iterator[Change]:
         return
     for statement in TEXT.sub("''", BLOCK.sub(_opened, text)).split(";"):
         yield from _of_statement(" ".join(statement.split()))
+
+
+def names_from_now_on(sql: str, tables: set[str]) -> set[str]:
+    """Of tables that it gives another name."""
+    return {each.new_name for each in of_sql(sql) if each.new_name and each.table in tables}
 
 
 def _without_comments(sql: str) -> str:
