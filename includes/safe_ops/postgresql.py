@@ -83,12 +83,20 @@ def outside_transaction() -> AbstractContextManager[None]:
 
 
 def _validate(table: str, name: str, schema: str | None) -> None:
-    op.execute(f"ALTER TABLE {_quoted(table, schema)} VALIDATE CONSTRAINT {_quoted(name)}")
+    preparer = op.get_context().dialect.identifier_preparer
+    # A long one is cut as it was when the constraint was made.
+    constraint = preparer.truncate_and_render_constraint_name(op.f(name))
+    op.execute(f"ALTER TABLE {_quoted(table, schema)} VALIDATE CONSTRAINT {constraint}")
 
 
 def _quoted(name: str, schema: str | None = None) -> str:
     quote = op.get_context().dialect.identifier_preparer.quote
     return ".".join(quote(part) for part in (schema, name) if part)
+
+
+def _as_text(key: object) -> str:
+    """In the way that PostgreSQL reads it."""
+    return rf"\x{key.hex()}" if isinstance(key, bytes) else str(key)
 
 
 class Batches:
@@ -113,6 +121,8 @@ class Batches:
             count = self.connection.execute(statement, bounds).rowcount
             self.last, self.done = end, end is None
             if self._notes:
-                self._notes.remember(self._key, json.dumps([self.last, self.done], default=str))
+                self._notes.remember(
+                    self._key, json.dumps([self.last, self.done], default=_as_text)
+                )
         self.connection.info["progress"] = (self._key, end)
         return count

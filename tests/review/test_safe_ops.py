@@ -148,6 +148,38 @@ def test_an_update_that_is_killed_goes_on(lab: Lab, database: str) -> None:
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_an_update_in_the_order_of_bytes_goes_on(lab: Lab) -> None:
+    package = str(lab.project.answers["package_name"])
+    lab.write(
+        "r1",
+        """
+        op.execute("CREATE TABLE files (id bytea PRIMARY KEY, amount int NOT NULL DEFAULT 1)")
+        op.execute("INSERT INTO files SELECT decode(md5(i::text), 'hex') FROM generate_series(1, 25) i")
+        """,
+    )
+    update = 'safe_ops.batched_update("files", "amount = amount + 1", size=4)'
+    lab.write("r2", f"{_import(lab)}\n{DIE_ONCE.format(package=package)}\n{update}")
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        assert target.alembic("upgrade", "head").code == -9
+        target.upgrade()
+        assert target.query("SELECT SUM(amount) FROM files") == [(50,)]
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_names_that_are_long(lab: Lab) -> None:
+    """What is longer than the server's names is cut in the same way for all statements."""
+    table, column = "a" * 50, "b" * 50
+    lab.write("r1", f'op.execute("CREATE TABLE {table} ({column} int)")')
+    lab.write("r2", f'{_import(lab)}\nsafe_ops.set_not_null("{table}", "{column}")')
+    with lab.fresh() as target:
+        target.upgrade()
+        assert target.query(
+            "SELECT attnotnull FROM pg_attribute WHERE attname = repeat('b', 50)"
+        ) == [(True,)]
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_killed_at_any_moment(changes: Lab, rounds: int) -> None:
     with changes.fresh() as target:
         target.upgrade("r1")
