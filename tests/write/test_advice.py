@@ -31,8 +31,10 @@ def test_what_is_left_to_the_author(lab: Lab, write: Write) -> None:
         ended = target.db("check")
         assert ended.code == 0, ended.output
         write({"ix": "sa.Index('ix_none')"})
-        ended, _ = revision(target, "find by nothing")
-        assert "refuses a part of it: `CREATE INDEX ix_none ON users ()` failed: " in ended.output
+        ended, text = revision(target, "find by nothing")
+        refused = "the database refuses a part of it: `CREATE INDEX ix_none ON users ()` failed: "
+        assert refused in ended.output
+        assert f"# Write this yourself: {refused}" in text
 
 
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)

@@ -181,5 +181,5 @@ class Trial:
         except DBAPIError as error:
             return throwaway.reason(error).rstrip(".")
         except Exception as error:  # noqa: BLE001
-            return f"{type(error).__name__}: {error}".rstrip(".")
+            return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
         return None

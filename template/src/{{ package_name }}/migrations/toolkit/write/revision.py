@@ -182,10 +182,8 @@ class Writing(Comparison):
         self._found = self.take(script, start)
         renames = Renames(self.context).settle(lambda: self._found, self._rename)
         put_together(script, [*renames, *self._changes()])
-        is_whole = not self._refused
-        self._left = (
-            [*self._not_written(start), *self._not_undone(script, start)] if is_whole else []
-        )
+        refused = [f"the database refuses a part of it: {why}" for why in self._refused]
+        self._left = refused or [*self._not_written(start), *self._not_undone(script, start)]
 
     def _completion(self) -> Completion:
         """Of the database as it is now."""
@@ -282,8 +280,6 @@ class Writing(Comparison):
             _warn(f"{what}: {why}.")
         if lost or risky:
             logger.warning("The tests refuse the file until it gives a reason for each.")
-        for refused in self._refused:
-            _warn(f"the database refuses a part of it: {refused}.")
         for line in self._left:
             _warn(f"write this yourself: {line}.")
         if directives:  # A hook of the project may have left nothing.
