@@ -147,7 +147,7 @@ class Plan:
         found = status(connection, self._script)
         if found.is_of_later_release or invocation.given_last("resume"):
             return  # Of these the server knows more.
-        before = cast(Script, self._script.get_revision(begun))._all_down_revisions
+        before = self._script.get_revision(begun)._all_down_revisions
         if begun in found.pending and (new := sorted({*before}.intersection(found.pending))):
             raise CommandError(
                 f"The upgrade of {begun} was interrupted, and {listed(new)} was put before it since."
