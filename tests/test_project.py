@@ -44,6 +44,14 @@ def migrations(
         yield Migrations(project, database_url, launcher)
 
 
+def test_nothing_is_compiled_anew(render: Render) -> None:
+    """What each of the hundred environments would take seconds for, and no other test would notice."""
+    done = render().install().run("python", "-v", "-c", "import alembic.config, fastapi")
+    assert "import 'fastapi.applications'" in done.stderr
+    compiled = re.findall(r"^# created '.*site-packages.*'", done.stderr, re.M)
+    assert not compiled
+
+
 def test_own_suite(project: Project, database: str, database_url: str, example: bool) -> None:
     """With the project's own coverage gate, and all of the example's lines and branches."""
     # With SQLite nothing has to be set.
