@@ -7,7 +7,9 @@ from .parts import (
     BY_BOTH,
     BY_CODE,
     BY_EXPRESSION,
+    BY_FUNCTION,
     BY_OWN_NAME,
+    CHECKED,
     COLONS,
     COMPUTED,
     COUNTED,
@@ -349,5 +351,22 @@ CHANGES = [
         {"prices": PRICE.format(None)},
         {"prices": PRICE.format(None).replace("* 2", "* 4")},
         databases=("postgresql",),
+    ),
+    Change(
+        "find by another function",
+        {"users": BY_FUNCTION.format("lower")},
+        {"users": BY_FUNCTION.format("upper")},
+        # MariaDB has no such index.
+        databases=("sqlite", "postgresql", "mysql"),
+    ),
+    Change(
+        "limit a size in its column",
+        {"users": KEY},
+        {
+            "users": f"{KEY}, {CHECKED}",
+            "boxes": f"{KEY}, {CHECKED}",
+        },
+        # MariaDB takes no name for it.
+        databases=("sqlite", "postgresql", "mysql"),
     ),
 ]

@@ -21,9 +21,14 @@ LIMITED = (
     " sa.Column('twice', sa.Integer, sa.Computed('{0} * 2', persisted=True), index=True)"
 )
 BY_EXPRESSION = "sa.Column('{0}', sa.Integer), sa.Index('ix_negative', sa.text('(-{0})'))"
+BY_FUNCTION = (
+    "sa.Column('id', sa.Integer, primary_key=True), sa.Column('name', sa.String(20)),"
+    " sa.Index('ix_name', sa.func.{}(sa.column('name')))"
+)
 BY_OWN_NAME = "sa.Index('ix_{0}', sa.text('(-{0})'))"
 SORTED = "sa.Column('age', sa.Integer), sa.Index('ix_age', sa.text('age DESC'), 'id')"
 LARGE = "sa.Column('size', sa.BigInteger, index=True)"
+CHECKED = "sa.Column('size', sa.Integer, sa.CheckConstraint('size > 0', name='size'))"
 ALONE = "sa.dialects.postgresql.ExcludeConstraint(('during', '&&'), name='alone')"
 COLONS = (
     "sa.Column('kind', sa.String(9)), sa.CheckConstraint(r\"kind <> '\\:x-done'\", name='kind'),"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from alembic.operations.ops import (
@@ -188,12 +189,22 @@ class Completion:
         return self._reflected[name]
 
 
+def indexes_dropped(operations: Sequence[MigrateOperation]) -> set[Thing]:
+    return {
+        Thing(qualified(str(each.table_name), each.schema), "index", str(each.index_name))
+        for each in changes(operations)
+        if isinstance(each, DropIndexOp)
+    }
+
+
 def _drops_column(changed: ModifyTableOps) -> bool:
     return any(isinstance(change, DropColumnOp) for change in changed.ops)
 
 
 def _named(table: Table, name: str) -> Constraint | None:
-    return next((each for each in table.constraints if each.name == name), None)
+    of_columns = (each for column in table.columns for each in column.constraints)
+    constraints = chain(table.constraints, of_columns)
+    return next((each for each in constraints if each.name == name), None)
 
 
 def _constraint(table: Table, old: Constraint | None, new: Constraint | None) -> Part | None:

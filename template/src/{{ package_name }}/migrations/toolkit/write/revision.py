@@ -33,7 +33,7 @@ from ..schema.snapshot import Facts, Thing, differences
 from ..throwaway import explained, throw_away_database
 from . import checks, message, render, risks, server
 from .compare import Judge, facts, is_false, made_from_models, models_explained, with_kept_names
-from .completion import Completion
+from .completion import Completion, indexes_dropped
 from .parts import Part, Trial, changes, put_in_order, put_together, reversible, take_out
 from .renames import Renames
 
@@ -198,10 +198,12 @@ class Writing(Comparison):
         put_in_order(self._found, self.connection)
         first, last = server.around(self._found, completion)
         unseen = self.judge.unseen(completion.found, self.wanted)
+        seen = indexes_dropped(self._found.ops)
         drops = [
             server.part(thing, completion.found[thing], None, self.connection)
             or completion.drop(thing)
             for thing in unseen
+            if thing not in seen
         ]
         beginning = [*first, *drops, self._main(completion)]
         self._refused = [why for part in (*beginning, *last) for why in self._trial.run(part.up)]
