@@ -105,6 +105,17 @@ def test_it_can_be_begun_again_when_all_was_undone_by_hand(workshop: Workshop) -
         assert case.query("SELECT a, b FROM t WHERE id = 1") == [(None, None)]
 
 
+def test_what_was_said_of_it_is_not_to_be_repeated(workshop: Workshop) -> None:
+    """It would be about what has been done since."""
+    fail = 'op.execute("ALTER TABLE nothing ADD COLUMN b INT")'
+    with workshop.case(A + DIE + fail) as case:
+        case.die()
+        case.execute("ALTER TABLE t DROP COLUMN a")
+        refusal = case.refused("-x", "resume=restart", "-x", "mine=1", "upgrade", "head")
+        assert "-x mine=1 upgrade head` again." in refusal
+        assert "resume" not in refusal
+
+
 def test_an_unknown_word_for_it_is_refused(workshop: Workshop) -> None:
     with workshop.case(A) as case:
         refusal = case.refused("-x", "resume=maybe", "upgrade", "head")

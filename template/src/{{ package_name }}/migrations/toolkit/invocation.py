@@ -80,7 +80,9 @@ def ignores_other_tables(config: Config) -> bool:
 
 def line(*command: str, also: Iterable[str] = (), lose: Iterable[str] = ()) -> str:
     """The same command, or another one, to be copied; with more of `-x`."""
-    said = (each for each in context.get_x_argument() if not each.startswith("lose="))
+    # `resume` is about what was seen before, and not about what has been done since.
+    once = ("lose=", "resume=")
+    said = (each for each in context.get_x_argument() if not each.startswith(once))
     arguments = [*said, *also]
     if _is_plain_alembic():
         arguments += [f"lose={name}" for name in lose]
