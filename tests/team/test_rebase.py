@@ -66,6 +66,7 @@ def test_rebase_of_what_was_interrupted(branches: Branches) -> None:
         branches.merge()
         for command in (["rebase", "--lose", "houses"], ["upgrade", "r7"]):
             refuses(target.db(*command), "complete it first, with `my-service db upgrade r3`")
+        assert "my-service db upgrade r3, which completes it" in target.db("status").output
         spoil(lab, "r3", "SELECT nothing", "SELECT 1")
         succeed(target.db("upgrade", "r3"))
         succeed(target.db("rebase", "--lose", "houses"))

@@ -165,7 +165,9 @@ class Report:
         if self.found.is_of_later_release:
             return "complete it with the release that began it, by the same command"
         if revision in self.found.pending:
-            return f"{db} upgrade, which completes it"
+            # Of several last ones, `upgrade` by itself takes none.
+            target = f" {revision}" if len(self.found.code) > 1 else ""
+            return f"{db} upgrade{target}, which completes it"
         return f"{db} downgrade {revision}-1, which completes it"
 
 
