@@ -1,6 +1,8 @@
 """What `--sql` writes somebody else runs, with a client of their own."""
 
 import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -59,6 +61,22 @@ def test_a_script_is_right_with_any_client(lab: Lab) -> None:
         done = target.query("SELECT revision, direction FROM alembic_history ORDER BY id")
         assert done[:2] == [("r0", "stamp"), ("r1", "stamp")]
         assert done[2:] == [("r2", "upgrade"), ("r2", "downgrade")]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_script_is_utf_8_whatever_the_terminal_has(lab: Lab) -> None:
+    lab.write("r1", f"op.execute(\"SELECT '{TEXT}'\")")
+    with lab.fresh() as target:
+        source = {"PYTHONPATH": str(lab.project.path / "src"), "PYTHONIOENCODING": "latin-1"}
+        done = subprocess.run(
+            [sys.executable, "-m", "alembic", "upgrade", "head", "--sql"],
+            cwd=lab.project.path,
+            env={"RELEASE": "1", **target.job().variables, **source},
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert TEXT in done.stdout.decode()
 
 
 def test_no_script_ends_in_the_midst_of_a_migration(lab: Lab) -> None:

@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from io import BytesIO, StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +164,8 @@ def _write_sql(url: URL, options: Options) -> None:
     context.get_context().impl.static_output(SCRIPT)
     with _progress(), failure.unwritable(), context.begin_transaction():
         context.run_migrations()
+    if output is sys.stdout and isinstance(output, TextIOWrapper):
+        output.reconfigure(encoding="utf-8")  # As the script says, whatever the terminal has.
     output.write(script.getvalue())
 
 
