@@ -183,6 +183,12 @@ def throw_away_url(url: URL, _: Path, name: str) -> URL:
 
 def create_database(url: URL) -> None:
     _on_server(url, f'CREATE DATABASE "{url.database}"')
+    with create_migration_engine(url).begin() as connection:
+        if connection.scalar(text("SELECT current_schema()")) is None:
+            # Its user or the URL has another `search_path`, of which no schema is there yet.
+            path = str(connection.scalar(text("SHOW search_path"))).split(",")
+            for schema in [each for each in path if "$user" not in each][:1]:
+                connection.execute(text(f"CREATE SCHEMA {schema}"))
 
 
 def drop_database(url: URL) -> None:

@@ -1,5 +1,8 @@
 """A database that is there already: `upgrade` says so, and `db baseline` finds its migration."""
 
+from dataclasses import replace
+from urllib.parse import quote
+
 import pytest
 
 from ..team.branches import spoil
@@ -169,6 +172,18 @@ def test_in_another_schema(lab: Lab, schema: str) -> None:
         ended = target.db("baseline")
         assert ended.code == 0, ended.output
         assert target.query(f"SELECT version_num FROM {schema}.alembic_version") == [("r1",)]
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_in_a_schema_that_the_url_names(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    with lab.fresh() as target:
+        target.execute('CREATE SCHEMA "The App"')
+        path = quote('-c search_path="$user","The\\ App"')
+        there = replace(target, url=f"{target.url}?options={path}")
+        there.upgrade()
+        assert target.query('SELECT version_num FROM "The App".alembic_version') == [("r1",)]
+        assert "table users should not be there" in there.db("check").output
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
