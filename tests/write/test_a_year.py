@@ -74,6 +74,7 @@ class Year:
 
 def edited(old: str, part: str, text: str) -> str:
     """As somebody does who has read the page."""
+    assert SAFE_OPS.strip() in PAGE.read_text(encoding="utf-8")
     if part == "top":
         return old.replace(IMPORT, f"{IMPORT}\n{text}", 1)
     if part == "body":
