@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from .histories import migration
 
 pytestmark = pytest.mark.slow
 
+IN_SRC = "import os; os.chdir('src'); from my_service.cli import main; main()"
 COMMIT = ("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--message", "a")
 
 
@@ -92,6 +94,9 @@ def test_command(launched: tuple[Project, Launcher], tmp_path: Path) -> None:
     # The release before no longer names the column: there is nothing to break.
     models = project.package / "users" / "models.py"
     models.write_text(re.sub(r"\n    name: .*", "", models.read_text()))
+    words = (sys.executable, "-c", IN_SRC, "db", "lint", "--since", "main")
+    in_src = project.run(*words, url=url, check=False, RELEASE="1")
+    assert "The models of main would not work" in in_src.stdout, in_src.stderr
     project.run(*COMMIT, str(models))
     assert "The models of main would work" in lint("--since", "main", code=1)
     new = project.path / file

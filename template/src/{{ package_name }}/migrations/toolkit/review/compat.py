@@ -61,8 +61,9 @@ def models_at(ref: str, git: Git) -> Models:
     with TemporaryDirectory() as folder:
         if not git.export(ref, PROJECT / "src", Path(folder)):
             return {}
+        # -P: else the code of the folder that this is run in would go before it.
         done = subprocess.run(  # noqa: S603
-            [sys.executable, "-W", "ignore", "-c", LIST_MODELS, f"{PACKAGE}.features"],
+            [sys.executable, "-P", "-W", "ignore", "-c", LIST_MODELS, f"{PACKAGE}.features"],
             env={**environ, "PYTHONPATH": folder},
             capture_output=True,
             text=True,
