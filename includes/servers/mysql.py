@@ -121,10 +121,11 @@ def blockers(connection: Connection) -> list[str]:
 
 def unfinished(connection: Connection) -> str | None:
     """The revision that was begun, and that nobody is completing now."""
-    if connection.exec_driver_sql(f"SELECT IS_USED_LOCK({LOCK})").scalar():
-        return None
     last = last_that_stays(connection)
-    return last.revision if last else None
+    # Asked afterwards: whoever begins has it first.
+    if last is None or connection.exec_driver_sql(f"SELECT IS_USED_LOCK({LOCK})").scalar():
+        return None
+    return last.revision
 
 
 def script_instead(connection: Connection, heads: Collection[str], command: str) -> str | None:

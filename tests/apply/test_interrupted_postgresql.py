@@ -1,5 +1,7 @@
 """What a migration leaves that was killed, failed or cut off on PostgreSQL, and the next one."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -54,6 +56,22 @@ IN_A_TRANSACTION_BACK = """
 op.execute("DELETE FROM notes WHERE text = 'added'")
 op.drop_column("accounts", "currency")
 op.execute("UPDATE accounts SET amount = amount - 1")
+"""
+# Another process does so, at the moment when this one is about to ask.
+COMPLETE = """
+import psycopg
+from sqlalchemy import Engine, event
+from {package}.cli import main
+from {package}.config import load_settings
+
+@event.listens_for(Engine, "before_cursor_execute")
+def complete(connection, cursor, statement, *_):
+    if "FROM alembic_unfinished" in statement:
+        url = load_settings().database_url.set(drivername="postgresql")
+        with psycopg.connect(url.render_as_string(hide_password=False)) as other:
+            other.execute("DROP TABLE IF EXISTS alembic_unfinished")
+
+main()
 """
 INDEXES = """
     SELECT c.relname, indisvalid, pg_get_indexdef(c.oid)
@@ -313,6 +331,24 @@ def test_what_was_begun_is_completed_first(chain: Lab) -> None:
         assert target.alembic("stamp", "r2").code == 0
         assert "alembic_unfinished" not in target.tables()
         target.upgrade("r3")
+
+
+def test_what_was_begun_is_completed_while_somebody_looks(chain: Lab) -> None:
+    chain.write("r2", CONCURRENTLY + "op.execute('SELECT 1/0')")
+    with chain.fresh() as target:
+        target.upgrade("r1")
+        assert target.alembic("upgrade", "head").code != 0
+        look = target.job("db", "status")
+        code = COMPLETE.format(package=look.package)
+        done = subprocess.run(
+            [sys.executable, "-c", code, *look.arguments],
+            cwd=chain.project.path,
+            env={"PYTHONPATH": str(chain.project.path / "src"), "RELEASE": "1", **look.variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout.startswith("behind: "), done.stdout + done.stderr
 
 
 def test_what_was_begun_follows_another_by_now(chain: Lab) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 
 from alembic.runtime.migration import MigrationInfo
 from alembic.util import CommandError
+from psycopg.errors import UndefinedTable
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,14 @@ def unfinished(connection: Connection) -> tuple[str, str] | None:
     """The revision that was begun and not completed, and in which direction."""
     if connection.scalar(text("SELECT to_regclass('alembic_unfinished')")) is None:
         return None
-    row = connection.execute(text("SELECT revision, direction FROM alembic_unfinished")).first()
+    query = text("SELECT revision, direction FROM alembic_unfinished")
+    try:
+        with connection.begin_nested():
+            row = connection.execute(query).first()
+    except ProgrammingError as error:
+        if isinstance(error.orig, UndefinedTable):
+            return None  # It was completed meanwhile.
+        raise
     return row and (row[0], row[1])
 
 
