@@ -18,7 +18,7 @@ SPECIAL: dict[str, Callable[[Any, int], Any]] = {
     "LONGTEXT": lambda _, seed: f'"{seed}"',  # MariaDB's JSON is one, too
     "POINT": lambda _, seed: sa.func.point(seed, seed),
     "SET": lambda kind, seed: kind.values[seed // 100 % len(kind.values)],
-    "YEAR": lambda _, seed: 2000 + seed % 100,
+    "YEAR": lambda _, seed: 2000 + seed % 99,
 }
 #: Types that SQLAlchemy 2.1.9 does not know, by their names in the database.
 UNKNOWN: dict[str, type[TypeEngine[Any]]] = {"point": type("POINT", (UserDefinedType,), {})}

@@ -33,6 +33,18 @@ FIRST = migration(PEOPLE, 'op.drop_table("people")')
 WHOLE = migration(
     f"{PEOPLE}\n{HOUSES}", 'for name in ("keys", "houses", "people"):\n    op.drop_table(name)'
 )
+# YEAR is MySQL's and MariaDB's.
+GRADES = """
+from sqlalchemy.dialects import mysql
+op.create_table(
+    "grades",
+    sa.Column(
+        "grade", sa.Numeric(2).with_variant(mysql.YEAR(), "mysql", "mariadb"), primary_key=True
+    ),
+    sa.Column("half", sa.Numeric(2, 1), unique=True, nullable=False),
+    sa.Column("note", sa.String(9)),
+)
+"""
 HISTORIES = {
     "sound": [
         WHOLE,
@@ -127,6 +139,12 @@ op.create_table(
         migration(
             batch("people", 'create_unique_constraint("uq_name", ["name"])'),
             batch("people", 'drop_constraint("uq_name", type_="unique")'),
+        ),
+    ],
+    "nulls beside a key of few digits": [
+        migration(GRADES, 'op.drop_table("grades")'),
+        migration(
+            batch("grades", 'alter_column("note", nullable=False, existing_type=sa.String(9))')
         ),
     ],
     "missing rows": [
@@ -326,6 +344,7 @@ FOUND = {
     "duplicates": ["upgrade() fails on tables that have rows: "],
     "missing rows": ["upgrade() fails on tables that have rows: "],
     "nulls": ["upgrade() fails on tables that have rows: "],
+    "nulls beside a key of few digits": ["upgrade() fails on tables that have rows: "],
     "values in Python": ["upgrade() fails on tables that have rows, in line 10: ValueError("],
     "given, and refused": ["No row could be made up for the table widths: "],
     "a reference that is not given in part": [

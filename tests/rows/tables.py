@@ -79,7 +79,7 @@ OTHERS = {
     " int4multirange, datemultirange, tstzmultirange, macaddr, macaddr8, tsvector, tsquery, point, xml,"
     " pg_lsn, jsonpath, bit, bit(3), varbit, varbit(5), inet, cidr, money, oid, hundred",
     "mysql": "binary(3), binary(16), varbinary(20), tinyblob, mediumblob, set('a','b'), point, year,"
-    " bit, bit(9), json",
+    " bit, bit(9), json, float(2,1), double(2,0)",
 }
 OTHERS["mariadb"] = OTHERS["mysql"]
 

@@ -171,8 +171,8 @@ class Filler:
 
 def _not_made_up(table: sa.Table, error: str) -> CommandError:
     return CommandError(
-        f"No row could be made up for the table {table.fullname}: {error}. Say what its columns"
-        " hold, in a fixture `given_values` of tests/conftest.py:"
+        f"No row could be made up for the table {table.fullname}: {error.rstrip('.')}. Say what its"
+        " columns hold, in a fixture `given_values` of tests/conftest.py:"
         f' {{"{table.fullname}.<column>": lambda number: ...}}.'
     )
 

@@ -50,11 +50,12 @@ def _integer(_: str, kind: Any, seed: int) -> int:
 
 def _numeric(_: str, kind: Any, seed: int) -> Decimal:
     precision, scale = kind.precision or 18, kind.scale or 0
-    return Decimal(seed % 10**precision).scaleb(-scale)
+    return Decimal(seed % (10**precision - 1)).scaleb(-scale)
 
 
-def _float(_: str, __: Any, seed: int) -> float:
-    return seed % 2**20 + 0.5
+def _float(name: str, kind: Any, seed: int) -> float:
+    # MySQL's and MariaDB's may have a range, as FLOAT(5, 2).
+    return seed % 2**20 + 0.5 if kind.scale is None else float(_numeric(name, kind, seed))
 
 
 def _datetime(_: str, kind: Any, seed: int) -> datetime:
