@@ -13,6 +13,7 @@ from alembic.util import CommandError
 from sqlalchemy import (
     URL,
     BigInteger,
+    Connection,
     Constraint,
     Engine,
     Index,
@@ -40,6 +41,9 @@ TRANSACTIONAL_DDL = False
 INTEGER = BigInteger()
 #: Options of a table whose key counts up; this server never gives one a second time.
 KEEP_KEYS: dict[str, bool] = {}
+
+#: What the server says of a table.
+IS_MISSING, IS_BEING_MADE = 1146, 1684
 
 PARAMETERS = {"charset", "unix_socket"}
 SWITCHES = {"ssl_verify_cert", "ssl_verify_identity"}
@@ -192,9 +196,36 @@ def create_migration_engine(url: URL, **options: Any) -> Engine:
     engine = create_engine(url, **options)
     require_kind(engine)
     event.listen(engine, "connect", set_up, insert=True)
+    event.listen(engine, "begin", see_what_is_new)
+    event.listen(engine, "do_execute", describe)
     if url.database:
         event.listen(engine, "connect", require_utf8mb4)
     return engine
+
+
+def see_what_is_new(connection: Connection) -> None:
+    """Who only looks sees what other processes make meanwhile.
+
+    MySQL refuses to read a table that was made after the transaction has begun to read others.
+    """
+    if connection.get_execution_options().get("read_only"):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+
+def describe(cursor: Any, statement: str, parameters: Any, _: Any) -> bool:
+    """Whether the statement is executed: one by which SQLAlchemy asks whether a table is there.
+
+    One that another process is making just now is not there yet.
+    """
+    if not statement.startswith("DESCRIBE "):
+        return False
+    try:
+        cursor.execute(statement, parameters)
+    except Exception as error:
+        if error.args[:1] == (IS_BEING_MADE,):
+            raise type(error)(IS_MISSING, *error.args[1:]) from None
+        raise
+    return True
 
 
 def require_utf8mb4(connection: Any, _: Any) -> None:

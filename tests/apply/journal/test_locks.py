@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +27,32 @@ SELECT IS_FREE_LOCK({LOCK}), (
     WHERE db = DATABASE() AND info LIKE 'ALTER TABLE t FORCE%'
 )
 """
+# Another process does so, at the moment when this one is about to ask.
+MAKE = """
+import sys
+import time
+from threading import Thread
+from sqlalchemy import Engine, event
+from {package}.cli import main
+from {package}.config import load_settings
+from {package}.driver import create_migration_engine
+
+threads = []
+
+def make():
+    with create_migration_engine(load_settings().migration_url).begin() as other:
+        other.exec_driver_sql("CREATE TABLE alembic_history {like}")
+
+@event.listens_for(Engine, "before_cursor_execute")
+def begin_to_make(connection, cursor, statement, *_):
+    if statement.startswith("DESCRIBE") and "alembic_history" in statement and not threads:
+        threads.append(Thread(target=make))
+        threads[0].start()
+        time.sleep(0.5)
+
+sys.argv[1:] = ["db", "status"]
+main()
+"""
 # On a busy machine it takes a moment to look who is in the way.
 IMPATIENT = {"MIGRATION_LOCK_TIMEOUT": "3", "MIGRATION_LOCK_WAIT": "3"}
 
@@ -44,6 +72,24 @@ def test_a_killed_process_keeps_its_turn_while_its_statement_runs(workshop: Work
         assert looks, "The statement has ended with its process: this tests nothing."
         assert not any(looks), "The turn is free while the statement runs."
         case.complete()
+
+
+@pytest.mark.parametrize("like", ["LIKE kept", "AS SELECT kept.* FROM kept WHERE SLEEP(1) = 0"])
+def test_a_table_is_made_while_somebody_looks(workshop: Workshop, like: str) -> None:
+    """MySQL does not let a transaction read it that has begun to read before."""
+    with workshop.case(A) as case:
+        case.complete()
+        case.execute("RENAME TABLE alembic_history TO kept")
+        src = workshop.versions.parents[2]
+        done = subprocess.run(
+            [sys.executable, "-c", MAKE.format(package=workshop.package, like=like)],
+            cwd=src.parent,
+            env={"PYTHONPATH": str(src), "RELEASE": "1", "DATABASE_URL": case.url},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout.startswith("current: "), done.stdout + done.stderr
 
 
 def test_a_session_that_does_nothing_any_more_is_ended(workshop: Workshop) -> None:
