@@ -212,12 +212,12 @@ def see_what_is_new(connection: Connection) -> None:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
 
-def describe(cursor: Any, statement: str, parameters: Any, _: Any) -> bool:
-    """Whether the statement is executed: one by which SQLAlchemy asks whether a table is there.
+def describe(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+    """Whether the statement is executed: one by which who only looks asks whether a table is there.
 
     One that another process is making just now is not there yet.
     """
-    if not statement.startswith("DESCRIBE "):
+    if not (statement.startswith("DESCRIBE ") and context.execution_options.get("read_only")):
         return False
     try:
         cursor.execute(statement, parameters)
