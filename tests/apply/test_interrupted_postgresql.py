@@ -1,7 +1,5 @@
 """What a migration leaves that was killed, failed or cut off on PostgreSQL, and the next one."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -13,6 +11,7 @@ from sqlalchemy.engine import make_url
 
 from ..databases import execute
 from ..servers import driver_url
+from .chain import CONCURRENTLY, CREATE, written
 from .lab import Lab, Target
 from .private import PrivateServer
 
@@ -21,58 +20,6 @@ pytestmark = [
     pytest.mark.parametrize("database", ["postgresql"], indirect=True),
 ]
 
-CREATE = """
-op.execute("CREATE TYPE mood AS ENUM ('sad')")
-op.create_table(
-    "accounts",
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("amount", sa.BigInteger, nullable=False),
-)
-op.create_table("notes", sa.Column("text", sa.String(50), nullable=False))
-op.create_index("ix_old", "accounts", ["id", "amount"])
-op.execute("INSERT INTO accounts SELECT n, 5 FROM generate_series(1, 500) n")
-"""
-CONCURRENTLY = """
-with op.get_context().autocommit_block():
-    op.create_index("Ix New", "accounts", ["amount"], postgresql_concurrently=True)
-    op.drop_index("ix_old", "accounts", postgresql_concurrently=True)
-    op.execute("ALTER TYPE mood ADD VALUE 'it''s well'")
-op.execute("UPDATE accounts SET amount = amount * 100")
-op.execute("INSERT INTO notes VALUES ('indexed')")
-"""
-CONCURRENTLY_BACK = """
-with op.get_context().autocommit_block():
-    op.create_index("ix_old", "accounts", ["id", "amount"], postgresql_concurrently=True)
-    op.execute('DROP INDEX CONCURRENTLY "Ix New"')
-op.execute("UPDATE accounts SET amount = amount / 100")
-op.execute("DELETE FROM notes WHERE text = 'indexed'")
-"""
-IN_A_TRANSACTION = """
-op.execute("UPDATE accounts SET amount = amount + 1")
-op.add_column("accounts", sa.Column("currency", sa.String(3), server_default="EUR"))
-op.execute("INSERT INTO notes VALUES ('added')")
-"""
-IN_A_TRANSACTION_BACK = """
-op.execute("DELETE FROM notes WHERE text = 'added'")
-op.drop_column("accounts", "currency")
-op.execute("UPDATE accounts SET amount = amount - 1")
-"""
-# Another process does so, at the moment when this one is about to ask.
-COMPLETE = """
-import psycopg
-from sqlalchemy import Engine, event
-from {package}.cli import main
-from {package}.config import load_settings
-
-@event.listens_for(Engine, "before_cursor_execute")
-def complete(connection, cursor, statement, *_):
-    if "FROM alembic_unfinished" in statement:
-        url = load_settings().database_url.set(drivername="postgresql")
-        with psycopg.connect(url.render_as_string(hide_password=False)) as other:
-            other.execute("DROP TABLE IF EXISTS alembic_unfinished")
-
-main()
-"""
 INDEXES = """
     SELECT c.relname, indisvalid, pg_get_indexdef(c.oid)
     FROM pg_index JOIN pg_class c ON c.oid = indexrelid
@@ -107,10 +54,7 @@ BATCH = 20
 
 @pytest.fixture
 def chain(lab: Lab) -> Lab:
-    lab.write("r1", CREATE)
-    lab.write("r2", CONCURRENTLY, CONCURRENTLY_BACK)
-    lab.write("r3", IN_A_TRANSACTION, IN_A_TRANSACTION_BACK)
-    return lab
+    return written(lab)
 
 
 @pytest.mark.parametrize(("start", "command"), [("r1", "upgrade head"), ("r3", "downgrade r1")])
@@ -313,74 +257,6 @@ def test_an_index_without_a_name(lab: Lab) -> None:
         assert "r2 builds an index without a name" in refused.output
         assert "Traceback" not in refused.output
         assert indexes(target) == before
-
-
-def test_what_was_begun_is_completed_first(chain: Lab) -> None:
-    chain.write("r1", CREATE, 'op.drop_table("notes")')
-    chain.write("r2", CONCURRENTLY + "op.execute('SELECT 1/0')")
-    with chain.fresh() as target:
-        target.upgrade("r1")
-        assert target.alembic("upgrade", "head").code != 0
-        said = (
-            "The upgrade of r2 was interrupted: complete it first, with `my-service db upgrade r2`."
-        )
-        for environment in ("development", "production"):
-            refused = target.alembic("downgrade", "base", ENVIRONMENT=environment)
-            assert refused.code != 0
-            assert said in refused.output
-        assert target.alembic("stamp", "r2").code == 0
-        assert "alembic_unfinished" not in target.tables()
-        target.upgrade("r3")
-
-
-def test_what_was_begun_is_completed_while_somebody_looks(chain: Lab) -> None:
-    chain.write("r2", CONCURRENTLY + "op.execute('SELECT 1/0')")
-    with chain.fresh() as target:
-        target.upgrade("r1")
-        assert target.alembic("upgrade", "head").code != 0
-        look = target.job("db", "status")
-        code = COMPLETE.format(package=look.package)
-        done = subprocess.run(
-            [sys.executable, "-c", code, *look.arguments],
-            cwd=chain.project.path,
-            env={"PYTHONPATH": str(chain.project.path / "src"), "RELEASE": "1", **look.variables},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.stdout.startswith("behind: "), done.stdout + done.stderr
-
-
-def test_what_was_begun_follows_another_by_now(chain: Lab) -> None:
-    """It cannot be completed first then."""
-    chain.write("r2", CONCURRENTLY + "op.execute('SELECT 1/0')")
-    with chain.fresh() as target:
-        target.upgrade("r1")
-        assert target.alembic("upgrade", "head").code != 0
-        chain.write("r15", "pass")
-        chain.write("r2", CONCURRENTLY)
-        for revision in ("r2", "head"):
-            refused = target.alembic("upgrade", revision)
-            assert "The upgrade of r2 was interrupted, and r15 was put before it" in refused.output
-            assert target.revision == "r1"
-        (chain.project.package / "migrations" / "versions" / "r15.py").unlink()
-        chain.write("r2", CONCURRENTLY)
-        target.upgrade("head")
-
-
-def test_what_was_begun_is_not_taken_for_nothing_to_do(chain: Lab) -> None:
-    """A downgrade that was interrupted has not changed the version row."""
-    chain.write("r2", CONCURRENTLY, CONCURRENTLY_BACK + "op.execute('SELECT 1/0')")
-    with chain.fresh() as target:
-        target.upgrade("r2")
-        assert target.alembic("downgrade", "-1").code != 0
-        refused = target.alembic("upgrade", "r2")
-        assert refused.code != 0
-        assert "migration r2 was begun and not completed" in refused.output
-        assert "Traceback" not in refused.output
-        chain.write("r2", CONCURRENTLY, CONCURRENTLY_BACK)
-        assert target.alembic("downgrade", "-1").code == 0
-        assert target.alembic("upgrade", "r1").code == 0
 
 
 @pytest.mark.parametrize(("start", "command"), [("r1", "upgrade head"), ("r3", "downgrade r1")])

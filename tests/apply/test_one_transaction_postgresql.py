@@ -2,8 +2,9 @@
 
 import pytest
 
+from .chain import CREATE
 from .lab import Lab
-from .test_interrupted_postgresql import CREATE, FACTS, indexes
+from .test_interrupted_postgresql import FACTS, indexes
 
 pytestmark = [
     pytest.mark.slow,
