@@ -211,10 +211,17 @@ def _guarded(
     event.listen(connection, "rollback", refuse_rollback)
     try:
         yield
+        if _is_autocommit(connection):
+            raise CommandError(
+                f"Migration {step.up_revision_id} leaves the connection in AUTOCOMMIT: what runs in no"
+                " transaction goes into `with op.get_context().autocommit_block():`, which ends that"
+                " again. What has run stays, and is known to the next run."
+            )
         if not _is_same(connection):
             raise _ended(connection, notes, step)
     except Exception as error:
-        if _is_idle(connection) and not isinstance(error, CommandError):
+        is_known = isinstance(error, CommandError) or _is_autocommit(connection)
+        if _is_idle(connection) and not is_known:
             raise _ended(connection, notes, step) from error
         raise
     finally:

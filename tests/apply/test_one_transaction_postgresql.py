@@ -118,6 +118,26 @@ def test_a_migration_that_has_ended_its_transaction(lab: Lab, end: str, rest: st
         assert '"current"' in target.db("status", "--json").output
 
 
+def test_autocommit_without_a_block(lab: Lab) -> None:
+    """As some projects write it: what has run is known, as in a block."""
+    without = (
+        'op.get_bind().commit()\nop.get_bind().execution_options(isolation_level="AUTOCOMMIT")'
+    )
+    index = "op.execute('CREATE INDEX CONCURRENTLY ix_amount ON accounts (amount)')"
+    lab.write("r1", CREATE)
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        lab.write("r2", f"{without}\nop.execute('VACUUM nothing')")
+        assert 'relation "nothing" does not exist' in target.alembic("upgrade", "head").output
+        lab.write("r2", f"{without}\n{index}")
+        refused = target.alembic("upgrade", "head")
+        assert refused.code != 0
+        assert "FAILED: Migration r2 leaves the connection in AUTOCOMMIT" in refused.output
+        lab.write("r2", f"with op.get_context().autocommit_block():\n    {index}")
+        target.upgrade("head")
+        assert indexes(target)["ix_amount"] is True
+
+
 def test_an_error_that_is_caught(lab: Lab) -> None:
     """PostgreSQL refuses all that follows, with words that tell nothing of the cause."""
     lab.write("r1", CREATE)
