@@ -128,6 +128,11 @@ def unfinished(connection: Connection) -> str | None:
     return last.revision
 
 
+def has_begun(connection: Connection) -> bool:
+    """Whether tables may be those of a migration that is not completed yet."""
+    return last_that_stays(connection) is not None
+
+
 def script_instead(connection: Connection, heads: Collection[str], command: str) -> str | None:
     """What to apply where migrations cannot take turns; None where they can."""
     if not _is_in_cluster(connection):

@@ -276,6 +276,11 @@ def unfinished(connection: Connection) -> str | None:
     return None if begun is None or _sessions(connection, HAS_TURN) else begun[0]
 
 
+def has_begun(connection: Connection) -> bool:
+    """Whether tables may be those of a migration that is not completed yet."""
+    return concurrently.unfinished(connection) is not None
+
+
 def _wait(reason: Callable[[], str | None], deadline: float) -> None:
     """Until there is no reason any more; a new one is said."""
     said = None

@@ -180,3 +180,7 @@ def script_instead(connection: Connection, heads: Collection[str], command: str)
 
 def unfinished(connection: Connection) -> str | None:
     return None
+
+
+def has_begun(connection: Connection) -> bool:
+    return False

@@ -102,3 +102,31 @@ def test_what_was_begun_is_not_taken_for_nothing_to_do(chain: Lab) -> None:
         chain.write("r2", CONCURRENTLY, CONCURRENTLY_BACK)
         assert target.alembic("downgrade", "-1").code == 0
         assert target.alembic("upgrade", "r1").code == 0
+
+
+BEGINS = """
+with op.get_context().autocommit_block():
+    op.execute("CREATE TABLE IF NOT EXISTS first (id int)")
+    op.execute("{}")
+"""
+
+
+def test_tables_of_a_first_migration_that_was_begun(lab: Lab) -> None:
+    """They are nobody else's."""
+    with lab.fresh() as target:
+        lab.write("r1", BEGINS.format("SELECT 1 / 0"))
+        assert "division by zero" in target.alembic("upgrade", "head").output
+        lab.write("r1", BEGINS.format("SELECT pg_sleep(2)"))
+        completing = target.begin("upgrade", "head")
+        target.upgrade("head")
+        assert completing.result().code == 0
+
+
+def test_tables_of_a_first_migration_under_way(lab: Lab) -> None:
+    lab.write("r1", BEGINS.format("SELECT pg_sleep(2)"))
+    with lab.fresh() as target:
+        migrating = target.begin("upgrade", "head")
+        while "first" not in target.tables():
+            assert not migrating.done(), migrating.result()
+        target.upgrade("head")
+        assert migrating.result().code == 0

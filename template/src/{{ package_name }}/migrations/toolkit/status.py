@@ -120,6 +120,8 @@ def unmanaged_tables(connection: sa.Connection) -> tuple[str, ...]:
     In this order: another process may run the first migration meanwhile.
     """
     tables = sorted(set(definitions.tables(connection)) - history.OWN_TABLES)
+    if tables and server.has_begun(connection):
+        return ()
     if tables and sa.inspect(connection).has_table(history.HISTORY.name):
         last = history.last_of_each(connection).values()
         is_undone = all(row.direction == "downgrade" for row in last)
