@@ -239,6 +239,7 @@ def test_half_applied(two: Lab) -> None:
         said = failure(target.db("downgrade", "-1", ENVIRONMENT="production"))
         assert said.endswith("complete it first, with `my-service db upgrade r2`.")
         see_that_an_old_release_goes_on(two, target, "r2")
+        see_that_another_is_not_begun(two, target, "r2")
         two.write("r2", ADD, DROP)
         target.upgrade()
         status(target, "current")
@@ -254,6 +255,9 @@ def test_half_applied_on_postgresql(two: Lab) -> None:
         two.write("r3", block)
         assert target.alembic("upgrade", "head").code != 0
         assert status(target, "half-applied")["unfinished"] == "r3"
+        remove(two, "r3")
+        see_that_another_is_not_begun(two, target, "r3")
+        two.write("r3", block)
         see_that_an_old_release_goes_on(two, target, "r2", "r3")
         two.write("r2", ADD, DROP)
         two.write("r3", block)
@@ -270,6 +274,17 @@ def see_that_an_old_release_goes_on(lab: Lab, target: Target, *later: str) -> No
     ended = target.db("upgrade")
     assert ended.code == 0, ended.output
     assert f"later release has begun migration {later[-1]}" in ended.output
+
+
+def see_that_another_is_not_begun(lab: Lab, target: Target, begun: str) -> None:
+    """The command that completes it cannot be given where its file is not."""
+    lab.write("r9", "pass")
+    for given in ([], ["-x", "resume=done"]):
+        said = failure(target.db(*given, "upgrade"))
+        assert said.startswith(f"Migration {begun} was begun and not completed, and this release")
+        assert "complete it with the release that began it" in said
+        assert said.split("Nothing was done: ")[1].removesuffix(".") in status(target, "half-applied")["text"]
+    remove(lab, "r9")
 
 
 def test_a_failed_migration_leaves_nothing_half_applied(two: Lab, database: str) -> None:

@@ -20,7 +20,7 @@ from .connection import look
 from .scripts import PUT_BEHIND, read_scripts, title, ways_to_one_head
 from .status import MEANINGS, State, Status, listed, moment, skipped
 from .status import status as find_status
-from .whereabouts import advice, origins, whereabouts
+from .whereabouts import advice, completion, origins, whereabouts
 
 GOOD: set[State] = {"current", "ahead"}
 
@@ -163,7 +163,7 @@ class Report:
 
     def _complete(self, db: str, revision: str) -> str:
         if self.found.is_of_later_release:
-            return "complete it with the release that began it, by the same command"
+            return completion(revision, self.script)
         if revision in self.found.pending:
             # Of several last ones, `upgrade` by itself takes none.
             target = f" {revision}" if len(self.found.code) > 1 else ""

@@ -76,3 +76,13 @@ def advice(revisions: Sequence[str], script: ScriptDirectory) -> str:
     if PROJECT is not None and load_settings().development:
         text += f"; or make this database anew with `{DISTRIBUTION} db reset`"
     return text
+
+
+def completion(revision: str, script: ScriptDirectory) -> str:
+    """What to do with a migration that was begun, and that this code has not."""
+    where = whereabouts(revision, script)
+    return (
+        f"complete it with the release that began it{f' ({where})' if where else ''}, by the same"
+        " command; or put the database in order by hand, and tell where it is with"
+        f" `{DISTRIBUTION} db stamp`"
+    )

@@ -19,7 +19,7 @@ from .. import history, invocation
 from ..progress import Progress
 from ..refusal import RefusedError, incomplete
 from ..status import listed, skipped, status, unmanaged_tables
-from ..whereabouts import advice, located, origins
+from ..whereabouts import advice, completion, located, origins
 from . import loss, server
 
 logger = logging.getLogger(__name__)
@@ -142,11 +142,14 @@ class Plan:
     def _refuse_another(self, revision: str, connection: Connection) -> None:
         """Before anybody is asked what it would lose: the server would refuse it afterwards."""
         begun = server.unfinished(connection)
-        if begun in (None, revision):
+        if begun is None or begun == revision or invocation.given_last("resume") == "restart":
             return
         found = status(connection, self._script)
-        if found.is_of_later_release or invocation.given_last("resume"):
-            return  # Of these the server knows more.
+        if found.is_of_later_release:
+            raise RefusedError(
+                f"Migration {begun} was begun and not completed, and this release does not have it."
+                f" Nothing was done: {completion(begun, self._script)}."
+            )
         before = self._script.get_revision(begun)._all_down_revisions
         if begun in found.pending and (new := sorted({*before}.intersection(found.pending))):
             raise CommandError(
