@@ -48,9 +48,12 @@ IS_MISSING, IS_BEING_MADE = 1146, 1684
 PARAMETERS = {"charset", "unix_socket"}
 SWITCHES = {"ssl_verify_cert", "ssl_verify_identity"}
 TLS_PARAMETERS = {"ssl_ca", "ssl_cert", "ssl_key"} | SWITCHES
-# Strict, whatever the server's default is, and with backslash escapes, which the driver counts
-# on for bytes. Times without a zone are UTC.
-SET_UP = "SET SESSION sql_mode = 'TRADITIONAL,ONLY_FULL_GROUP_BY', time_zone = '+00:00'"
+# Strict, whatever the server's default is, with backslash escapes, which the driver counts on for
+# bytes, and with tables that take part in transactions. Times without a zone are UTC.
+SET_UP = (
+    "SET SESSION sql_mode = 'TRADITIONAL,ONLY_FULL_GROUP_BY', time_zone = '+00:00',"
+    " default_storage_engine = InnoDB"
+)
 #: How a script begins that migrates: who runs it may have another session.
 SCRIPT = f"SET NAMES utf8mb4;\n\n{SET_UP};"
 
@@ -254,7 +257,7 @@ def may_pass(error: DBAPIError) -> bool:
 def reason(error: DBAPIError) -> str:
     """The server's words."""
     said = str(error.orig.args[-1] if error.orig and error.orig.args else error.orig)
-    return said or "the connection is lost"
+    return said.strip() or "the connection is lost"
 
 
 def explain(error: DBAPIError, url: URL) -> str:

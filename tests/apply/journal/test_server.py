@@ -30,6 +30,8 @@ pytestmark = pytest.mark.slow
 
 ON_MARIADB = pytest.mark.parametrize("database", ["mariadb"], indirect=True)
 
+ENGINES = "SELECT DISTINCT engine FROM information_schema.tables WHERE table_schema = DATABASE()"
+
 GALERA = Path("/usr/lib/galera/libgalera_smm.so")
 
 
@@ -80,6 +82,27 @@ def test_what_a_killed_server_left_of_a_trigger_is_removed(workshop: Workshop) -
             case.complete()
             case.execute("UPDATE t SET v = 2")
             assert case.query("SELECT DISTINCT v FROM t") == [(1,)]
+
+
+@pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=True)
+def test_a_server_of_other_defaults(lab: Lab) -> None:
+    """A migration meets what such a server refuses, and what the toolkit keeps is kept nevertheless."""
+    lab.write("r1", make("t"), 'op.execute("DROP TABLE t")')
+    lab.write("r2", make("u") + 'op.execute("UPDATE t SET v = 2")')
+    with _server(lab.database) as server:
+        target = Target(lab, server.create_database("service"))
+        target.execute("SET GLOBAL sql_safe_updates = 1, default_storage_engine = MyISAM")
+        said = failure(target.db("upgrade"))
+        assert "at `UPDATE t SET v = 2`: You are using safe update mode" in said
+        assert "column. What it did up to and with `CREATE TABLE u" in said
+        assert target.query(ENGINES) == [("InnoDB",)]
+        assert target.db("stamp", "r2").code == 0
+        assert target.db("downgrade", "base", "--lose", "t").code == 0
+        assert target.tables() == {"alembic_history", "alembic_journal", "alembic_version", "u"}
+
+
+def make(table: str) -> str:
+    return f'op.execute("CREATE TABLE {table} (id INT PRIMARY KEY, v INT)")\n'
 
 
 @ON_MARIADB

@@ -12,6 +12,8 @@ from .wire import Rows, Wire, code
 
 TABLE = "alembic_journal"
 _NO_SUCH_TABLE = 1146
+# With `sql_safe_updates` the server deletes nothing without a condition on a key.
+_ALL = "WHERE number > 0"
 
 
 @dataclass(frozen=True)
@@ -121,12 +123,12 @@ class Entries:
         self._wire.run(f"DO LAST_INSERT_ID({query})")
 
     def clear(self) -> None:
-        self._wire.run(f"DELETE FROM {self._table}")
+        self._wire.run(f"DELETE FROM {self._table} {_ALL}")
 
 
 def forget(connection: Connection) -> None:
     if inspect(connection).has_table(TABLE):
-        connection.exec_driver_sql(f"DELETE FROM {TABLE}")
+        connection.exec_driver_sql(f"DELETE FROM {TABLE} {_ALL}")
 
 
 def last_that_stays(connection: Connection) -> Entry | None:
