@@ -177,8 +177,9 @@ def to_look_at(url: URL) -> URL:
 
 
 def throw_away_url(url: URL, _: Path, name: str) -> URL:
-    """Another database on the same server."""
-    return url.set(database=f"{str(url.database)[:32]}_test_{name}")
+    """Another database on the same server, whose name stands in statements as it is."""
+    start = re.sub('[":]', "_", str(url.database)[:32])
+    return url.set(database=f"{start}_test_{name}")
 
 
 def create_database(url: URL) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from ..team.branches import spoil
 from ..team.test_squash import Repository
@@ -240,6 +241,24 @@ def test_without_the_right_to_make_a_database(lab: Lab) -> None:
         assert ("CREATEDB" if lab.database == "postgresql" else "GRANT ALL ON") in ended.output
         assert "Traceback" not in ended.output
         assert target.tables() == {"theirs"}
+
+
+@ON_SERVERS
+def test_a_database_of_any_name(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    with lab.fresh() as target:
+        name = f"""It's "{target.name[-12:]}`:x"""
+        mark = '"' if lab.database == "postgresql" else "`"
+        quoted = f"{mark}{name.replace(mark, mark * 2)}{mark}".replace(":", r"\:")
+        target.execute(f"CREATE DATABASE {quoted}")
+        try:
+            named = make_url(target.url).set(database=name)
+            unusual = Target(lab, named.render_as_string(hide_password=False))
+            unusual.upgrade()
+            ended = unusual.db("status", "--drift")
+            assert ended.code == 0, ended.output
+        finally:
+            target.execute(f"DROP DATABASE {quoted}")
 
 
 def test_no_throw_away_database_is_left(lab: Lab) -> None:

@@ -87,7 +87,7 @@ class Entries:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        [(schema,)] = wire.run("SELECT DATABASE()")
+        [(schema,)] = wire.run("SELECT REPLACE(DATABASE(), '`', '``')")
         # Also when a migration says USE.
         self._table = f"`{schema}`.{TABLE}"
 
