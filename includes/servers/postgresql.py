@@ -102,9 +102,25 @@ def turn(connection: Connection, *, wait: float, script: str | None) -> Iterator
     )
     with connect(connection.engine) as migrating:
         # A process that was killed has lost its lock, and may have left a statement behind.
-        _wait(lambda: _other_migration(migrating), deadline)
+        with _second_connection():
+            _wait(lambda: _other_migration(migrating), deadline)
         migrating.info["wait"] = wait
         yield migrating
+
+
+@contextmanager
+def _second_connection() -> Iterator[None]:
+    """A pooler takes everybody's, and may have none on the server to give."""
+    try:
+        yield
+    except DBAPIError as error:
+        if "query_wait_timeout" not in reason(error):
+            raise
+        raise CommandError(
+            "Migrations need two connections to the server at once, and the pooler has given one."
+            " Nothing was done: let its pool have more (PgBouncer's `pool_size`), or go around it"
+            " (DATABASE_MIGRATION_URL), and run the command again."
+        ) from error
 
 
 def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | None) -> None:

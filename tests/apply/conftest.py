@@ -62,8 +62,11 @@ def plain(open_lab: Callable[[str, str], Lab], database: str, tmp_path: Path) ->
 
 
 @pytest.fixture
-def pooled(lab: Lab) -> Iterator[Lab]:
-    """The same, through PgBouncer, which gives a server process to a client for a transaction."""
+def pooled(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The same, through PgBouncer, which gives a server process to a client for a transaction.
+
+    Its further settings are the fixture's parameter, if it has one.
+    """
     try:
         program = find_program("pgbouncer", "PgBouncer")
     except UnavailableError as error:
@@ -79,6 +82,7 @@ def pooled(lab: Lab) -> Iterator[Lab]:
         "[pgbouncer]\n"
         f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
         "auth_type = any\npool_mode = transaction\nmax_client_conn = 200\n"
+        f"{getattr(request, 'param', '')}\n"
     )
     user = "nobody" if os.geteuid() == 0 else None
     process = Service(str(folder), [], [program, str(folder / "ini")], user=user).start()

@@ -62,6 +62,22 @@ def test_sixteen_at_once_through_a_pooler(pooled: Lab, start: str, rounds: int) 
         _migrate_at_once(pooled, start)
 
 
+@ON_POSTGRESQL
+@pytest.mark.parametrize(
+    "pooled", ["default_pool_size = 1\nquery_wait_timeout = 2"], indirect=True
+)
+def test_a_pooler_with_one_connection(pooled: Lab) -> None:
+    """One holds the turn, and another one migrates."""
+    pooled.write("r1", CREATE)
+    with pooled.fresh() as target:
+        ended = target.alembic("upgrade", "head")
+        assert "Traceback" not in ended.output
+        assert "FAILED: Migrations need two connections to the server at once" in ended.output
+        assert ended.code == 255, ended.output
+        assert target.tables() == set()
+        assert target.db("status").output.startswith("behind: ")
+
+
 def _write_migrations(lab: Lab) -> None:
     lab.write("r1", CREATE)
     lab.write("r2", MULTIPLY)
