@@ -121,6 +121,24 @@ def test_the_last_ones_are_kept(target: Target) -> None:
     assert [path for path in _backups(target) if path not in others] == kept
 
 
+def test_attempts_that_fail_push_out_none(target: Target) -> None:
+    """The newest takes the place of the one before, which is the same."""
+    target.upgrade("r2")
+    target.lab.write("r3", f'{ADD}\nop.execute("no SQL")')
+    assert target.alembic("upgrade", "r3").code != 0
+    [first, second] = _backups(target)
+    for _ in range(3):
+        ended = target.alembic("upgrade", "r3")
+        [kept, newest] = _backups(target)
+        assert kept == first
+        assert f"The database as it was is in {newest}." in ended.output
+    assert newest > second
+    assert _rows(newest) == []
+    target.execute("INSERT INTO notes (text) VALUES ('three')")
+    assert target.alembic("upgrade", "r3").code != 0
+    assert _backups(target)[:2] == [first, newest]
+
+
 def test_in_the_same_second(target: Target) -> None:
     """One does not take the place of the other."""
     up, down = target.job("upgrade", "r2"), target.job("downgrade", "r1")

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from contextlib import closing
 from datetime import UTC, datetime
+from filecmp import cmp
 from pathlib import Path
 
 from alembic.util import CommandError
@@ -33,6 +34,9 @@ def back_up(database: Path, revisions: str, *, keep: int) -> None:
             _remove(_siblings(database, LEFT))
             _copy(source, database, path)
             others = [other for other in _siblings(database) if other != path]
+            # Of an attempt that failed: else some more would push out what is worth something.
+            if others and cmp(others[-1], path, shallow=False):
+                others.pop().unlink()
             _remove(others[: max(0, len(others) - keep + 1)])
         except (sqlite3.Error, OSError) as error:
             raise CommandError(
