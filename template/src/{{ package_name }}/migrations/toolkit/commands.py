@@ -1,7 +1,6 @@
 """`db`: Alembic's commands under their own names, in a checkout and from an installed wheel."""
 
 import os
-import signal
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from ...config import PROJECT
 from .baseline import baseline
 from .config import LOCATION, alembic_config
 from .environment import refuse_ini
-from .invocation import WAITS, refuse_misspelled, seconds
+from .invocation import WAITS, interruptible, refuse_misspelled, seconds
 from .listing import history
 from .refusal import RefusedError
 from .report import status
@@ -209,8 +208,8 @@ COMMANDS = [
 CHANGE_DATABASE = {command.upgrade, command.downgrade, command.stamp, rebase}
 #: Exit code 1 is for what they find, 2 for not being able to look.
 FIND = {"check", "status", "plan", "lint", "rebase", "merge", "squash", "reset"}
-#: As shells say it of Ctrl-C, which SIGTERM is taken for, and of who writes to somebody that has gone.
-INTERRUPTED, ENOUGH = 130, 141
+#: As shells say it of who writes to somebody that has gone.
+ENOUGH = 141
 #: It may be said before the command and after it.
 X: dict[str, Any] = {"action": "append", "metavar": "KEY=VALUE", "help": "an argument for env.py"}
 WRITE_FILES = {adopt, command.revision, merge, command.edit, rebase, squash}
@@ -325,10 +324,9 @@ class DatabaseCommands(CommandLine):
         # The others say where the database is.
         if options.cmd[0] not in CHANGE_DATABASE and any("" in values for values in given):
             self.parser.error("an argument is empty")
-        # As whoever stops a container says it: by default a process 1 would not hear it.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            self.run_cmd(alembic_config(cmd_opts=options, stdout=sys.stdout), options)
+            with interruptible(options, changes=options.cmd[0] in CHANGE_DATABASE):
+                self.run_cmd(alembic_config(cmd_opts=options, stdout=sys.stdout), options)
             sys.stdout.flush()
         except BrokenPipeError:  # Who reads has enough, as `head`; the rest goes nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -366,13 +364,6 @@ class DatabaseCommands(CommandLine):
             if not isinstance(refusal.code, str):
                 raise
             _end(refusal.code, failed)  # Of the settings, in a sentence.
-        except KeyboardInterrupt as interruption:
-            if wants_traceback:
-                raise
-            what_next = "run the same command again"
-            if function in CHANGE_DATABASE:
-                what_next += ", and it completes what was begun"
-            _end(f"INTERRUPTED: {str(interruption) or what_next}.", INTERRUPTED)
 
     def _refuse(self, function: Callable[..., Any]) -> None:
         if PROJECT is None:

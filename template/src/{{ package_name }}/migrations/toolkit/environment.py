@@ -20,7 +20,13 @@ from . import autogenerate, progress, server_defaults
 from .apply import attempts, failure, loss, migrate, server
 from .connection import look
 from .history import Recorder, create_history
-from .invocation import given, given_seconds, refuse_misspelled
+from .invocation import (
+    given,
+    given_seconds,
+    interruptible,
+    is_plain_alembic,
+    refuse_misspelled,
+)
 from .scripts import check_scripts
 from .whereabouts import advising
 
@@ -46,6 +52,19 @@ def run(
 
     A function that loads the tables is called only when something needs them.
     """
+    with _interruptible():
+        _run(settings, {"target_metadata": target_metadata} | options)
+
+
+def _interruptible() -> AbstractContextManager[None]:
+    """`db` is so itself, and who calls from Python has a way of their own."""
+    typed = context.config.cmd_opts
+    if typed is None or not is_plain_alembic():
+        return nullcontext()
+    return interruptible(typed, changes=_changes())
+
+
+def _run(settings: Settings, options: Options) -> None:
     refuse_ini(context.config.config_file_name)
     _refuse_fixed(options)
     refuse_misspelled(context.get_x_argument())
@@ -54,7 +73,7 @@ def run(
         return
     url: URL = context.config.attributes.get("url") or settings.migration_url
     connection: Connection | None = context.config.attributes.get("connection")
-    options = OPTIONS | {"target_metadata": target_metadata} | options
+    options = OPTIONS | options
     if _changes():
         _asked()["fn"] = migrate.leaving_once(_asked()["fn"])
     if context.is_offline_mode():

@@ -1,7 +1,11 @@
 """What was said on the command line, of `db` or of plain `alembic`."""
 
 import shlex
-from collections.abc import Iterable
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
@@ -26,6 +30,26 @@ WAITS = {
     "wait": "how long to wait for a server that is not there yet",
     "lock-wait": "how long to wait for another migration, and for locks (MIGRATION_LOCK_WAIT)",
 }
+#: As shells say it of Ctrl-C, which SIGTERM is taken for.
+INTERRUPTED = 130
+
+
+@contextmanager
+def interruptible(options: Namespace, *, changes: bool) -> Iterator[None]:
+    """Who stops the command is told what to do next."""
+    wants_traceback = options.raiseerr
+    # As whoever stops a container says it: by default a process 1 would not hear it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt as interruption:
+        if wants_traceback:
+            raise
+        what_next = "run the same command again"
+        if changes:
+            what_next += ", and it completes what was begun"
+        print(f"INTERRUPTED: {str(interruption) or what_next}.", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
 
 
 def refuse_misspelled(arguments: Iterable[str]) -> None:
@@ -84,7 +108,7 @@ def line(*command: str, also: Iterable[str] = (), lose: Iterable[str] = ()) -> s
     once = ("lose=", "resume=")
     said = (each for each in context.get_x_argument() if not each.startswith(once))
     arguments = [*said, *also]
-    if _is_plain_alembic():
+    if is_plain_alembic():
         arguments += [f"lose={name}" for name in lose]
         return shlex.join(["alembic", *_each("-x", arguments), *command])
     options = [*_waits(), *_each("--lose", lose)]
@@ -128,6 +152,6 @@ def _waits() -> list[str]:
     ]
 
 
-def _is_plain_alembic() -> bool:
+def is_plain_alembic() -> bool:
     """Which has an option for its configuration file."""
     return hasattr(context.config.cmd_opts, "config")
