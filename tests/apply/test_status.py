@@ -283,7 +283,10 @@ def see_that_another_is_not_begun(lab: Lab, target: Target, begun: str) -> None:
         said = failure(target.db(*given, "upgrade"))
         assert said.startswith(f"Migration {begun} was begun and not completed, and this release")
         assert "complete it with the release that began it" in said
-        assert said.split("Nothing was done: ")[1].removesuffix(".") in status(target, "half-applied")["text"]
+        assert (
+            said.split("Nothing was done: ")[1].removesuffix(".")
+            in status(target, "half-applied")["text"]
+        )
     remove(lab, "r9")
 
 

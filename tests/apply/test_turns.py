@@ -63,9 +63,7 @@ def test_sixteen_at_once_through_a_pooler(pooled: Lab, start: str, rounds: int) 
 
 
 @ON_POSTGRESQL
-@pytest.mark.parametrize(
-    "pooled", ["default_pool_size = 1\nquery_wait_timeout = 2"], indirect=True
-)
+@pytest.mark.parametrize("pooled", ["default_pool_size = 1\nquery_wait_timeout = 2"], indirect=True)
 def test_a_pooler_with_one_connection(pooled: Lab) -> None:
     """One holds the turn, and another one migrates."""
     pooled.write("r1", CREATE)
