@@ -195,6 +195,14 @@ def test_what_cannot_be_told(lab: Lab, downgrade: str) -> None:
         assert target.query("SELECT count(*) FROM people") != [(2,)]
 
 
+@ON_SQLITE
+def test_how_it_is_named_is_in_the_help(lab: Lab) -> None:
+    with lab.fresh() as target:
+        for command in ("downgrade", "rebase"):
+            said = " ".join(target.db(command, "--help").output.split())
+            assert "or sql, which is what cannot be told beforehand" in said
+
+
 def test_a_downgrade_that_looks_first(lab: Lab) -> None:
     lab.write("r1", PEOPLE, NO_PEOPLE)
     lab.write(

@@ -212,6 +212,8 @@ FIND = {"check", "status", "plan", "lint", "rebase", "merge", "squash", "reset"}
 ENOUGH = 141
 #: It may be said before the command and after it.
 X: dict[str, Any] = {"action": "append", "metavar": "KEY=VALUE", "help": "an argument for env.py"}
+LOSE: dict[str, Any] = {"action": "append", "metavar": "NAME"}
+LOST = "what may be lost: a table, table.column, or sql, which is what cannot be told beforehand"
 WRITE_FILES = {adopt, command.revision, merge, command.edit, rebase, squash}
 #: Those of Alembic's that read the migrations' files without env.py.
 READ_FILES = {command.show, command.heads, command.branches, command.edit}
@@ -248,14 +250,7 @@ class DatabaseCommands(CommandLine):
             },
         ),
         "yes": ("--yes", {"action": "store_true", "help": "do not ask"}),
-        "lose": (
-            "--lose",
-            {
-                "action": "append",
-                "metavar": "NAME",
-                "help": "a table, or table.column, that may be lost on the way",
-            },
-        ),
+        "lose": ("--lose", LOSE | {"help": LOST}),
         "since": (
             "--since",
             {"metavar": "REF", "help": "only files that this branch or commit does not have"},
@@ -309,12 +304,7 @@ class DatabaseCommands(CommandLine):
             for name, how_long in WAITS.items():
                 parser.add_argument(f"--{name}", type=seconds, metavar="SECONDS", help=how_long)
         if new.function is command.downgrade:
-            parser.add_argument(
-                "--lose",
-                action="append",
-                metavar="NAME",
-                help="a table, or table.column, that may be lost; needed unless in development",
-            )
+            parser.add_argument("--lose", **LOSE, help=f"{LOST}; needed unless in development")
 
     def main(self, argv: Sequence[str] | None = None) -> None:
         self.parser.description = self._overview()
