@@ -230,11 +230,7 @@ def _first(given: Callable[..., Any] | None, ours: Callable[..., Any]) -> Callab
 
 def _changes() -> bool:
     """Whether the command moves the database to a revision; the others only look."""
-    try:
-        context.get_revision_argument()
-    except KeyError:
-        return False
-    return True
+    return "destination_rev" in _asked()
 
 
 def _writes() -> bool:
