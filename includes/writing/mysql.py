@@ -11,6 +11,8 @@ from . import circles, dependents, implicit_defaults, key_indexes, names
 from .completion import Completion
 from .parts import Part, put_references_first
 
+#: What a column that is NOT NULL does to rows that are there.
+WITHOUT_DEFAULT = "gives rows that are there '', 0 or the like without a word, or fails"
 RENAME = {"index": "ALTER TABLE {table} RENAME INDEX {old} TO {new}"}
 
 

@@ -22,6 +22,8 @@ from .casts import can_cast
 from .completion import Completion
 from .parts import Part, changes, changes_of_columns, put_references_first, quoted
 
+#: What a column that is NOT NULL does to rows that are there.
+WITHOUT_DEFAULT = "fails where there are rows"
 RENAME = {
     "index": "ALTER INDEX {schema}{old} RENAME TO {new}",
     "unique constraint": "ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}",

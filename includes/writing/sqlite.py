@@ -10,6 +10,9 @@ from ..schema.snapshot import Facts, Thing
 from .completion import Completion
 from .parts import Part, changes_of_columns
 
+#: What a column that is NOT NULL does to rows that are there.
+WITHOUT_DEFAULT = "fails where there are rows"
+
 
 def schemas_of_models(_: Sequence[MetaData]) -> list[str]:
     """Beside the default one; another file is none."""

@@ -23,6 +23,7 @@ from sqlalchemy import Column, Dialect, Enum
 from sqlalchemy.types import TypeEngine
 
 from ..schema.snapshot import qualified
+from . import server
 from .casts import can_cast
 from .parts import COMES_BACK
 
@@ -32,7 +33,7 @@ NO_WAY_BACK = (
     "Dropped with its values; and where there are rows, downgrade() needs a default for it"
 )
 NOT_NULL = (
-    "NOT NULL without a default fails where there are rows: give it a server_default, or add it as"
+    f"NOT NULL without a default {server.WITHOUT_DEFAULT}: give it a server_default, or add it as"
     " nullable, fill it, and change that then"
 )
 NULLS = "NOT NULL from now on, which fails where there are NULLs: fill them before"
