@@ -32,6 +32,8 @@ WAITS = {
 }
 #: As shells say it of Ctrl-C, which SIGTERM is taken for.
 INTERRUPTED = 130
+#: To a question; whatever else is said, it is asked again.
+ANSWERS = {"y": True, "yes": True, "": False, "n": False, "no": False}
 
 
 @contextmanager
@@ -124,14 +126,15 @@ def again(*arguments: str) -> str:
 def agrees(question: str, so_far: str) -> bool:
     """At a terminal, whose Ctrl-C says what has been done so far; Ctrl-D raises EOFError."""
     try:
-        answer = input(f"{question} [y/N] ")
+        while (answer := input(f"{question} [y/N] ").strip().lower()) not in ANSWERS:
+            print("Say y or n.")
     except EOFError:
         print()
         raise
     except KeyboardInterrupt:
         print()
         raise KeyboardInterrupt(so_far) from None
-    return answer.strip().lower() in {"y", "yes"}
+    return ANSWERS[answer]
 
 
 def _each(option: str, values: Iterable[str]) -> list[str]:
