@@ -164,6 +164,7 @@ def test_rebase_says_what_is_in_its_way(branches: Branches) -> None:
     lab = branches.lab
     with lab.fresh() as target:
         assert "in one line; git knows no origin/main." in succeed(target.db("rebase"))
+        refuses(target.db("rebase", "nosuch"), "git knows no nosuch: ", code=2)
         branches.publish()
         refuses(target.db("rebase"), "origin/main has migrations that are not here yet: r7.")
         branches.merge()

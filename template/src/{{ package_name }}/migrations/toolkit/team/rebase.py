@@ -19,6 +19,9 @@ from .links import follow, lineage
 
 Moves = dict[Script, str | None]
 
+#: By default; so it need not be there where nothing is put behind it.
+ONTO = "origin/main"
+
 
 def rebase(config: Config, onto: str, *, files_only: bool, lose: Sequence[str]) -> None:
     script, git = read_scripts(config), None
@@ -27,7 +30,7 @@ def rebase(config: Config, onto: str, *, files_only: bool, lose: Sequence[str]) 
         moves = _moves(script, git, onto)
     else:
         git, moves = find(script), {}
-        if git and git.knows(onto):
+        if git and (onto != ONTO or git.knows(onto)):
             _refuse_missing(git.revisions(onto), script, onto)
     undo = Undo(config, script, {each.revision for each in moves}, onto, set(lose))
     if not files_only:
