@@ -4,9 +4,8 @@ import ast
 import re
 from pathlib import Path
 
-from alembic.util import CommandError
-
 from ..history import is_docstring
+from ..refusal import RefusedError
 
 #: Words that say nothing by themselves.
 EMPTY = """
@@ -30,7 +29,7 @@ def is_meaningless(message: str | None) -> bool:
 def refuse_meaningless(message: str | None, example: str) -> None:
     if is_meaningless(message):
         what = f'The message "{message}" does not say' if message else "A message has to say"
-        raise CommandError(
+        raise RefusedError(
             f"{what} what the migration does, and it stays for years. Nothing was written: say it"
             f" in a few words, such as `{example}`."
         )
