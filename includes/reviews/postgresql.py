@@ -51,8 +51,9 @@ RULES = {
     " all of it; or read what it makes, and say why that is safe.",
     "lock-table": "Leave it out: each statement takes the lock that it needs, and the migration"
     " is tried again where others hold one; change rows with safe_ops.batched_update.",
-    "rewrites-table": "Add a column without it, give the default to new rows, and fill the old ones"
-    " with safe_ops.batched_update.",
+    "rewrites-table": "Of a column: add it without, give the default to new rows, and fill the old ones"
+    " with safe_ops.batched_update. Of a whole table: leave it out, or use a tool that copies the table"
+    " beside (pg_repack).",
     "scans-table": "Add the constraint as NOT VALID, and validate it in an autocommit_block().",
     "wide-index": "Name the columns that a query really narrows down by: three are nearly always"
     " enough.",

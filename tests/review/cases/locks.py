@@ -67,6 +67,14 @@ CASES = {
         "P",
         'op.add_column("{t}", sa.Column("at", sa.Uuid, server_default=sa.text("gen_random_uuid()")))  # -> rewrites-table',
     ),
+    "rows in another order": (
+        "P",
+        """
+        with op.get_context().autocommit_block():
+            op.execute("VACUUM FULL {t}")  # -> rewrites-table
+        op.execute("CLUSTER {t} USING pk_{t}")  # -> rewrites-table
+        """,
+    ),
     "several at once": (
         "P",
         """
