@@ -255,15 +255,15 @@ def may_pass(error: DBAPIError) -> bool:
 
 
 def reason(error: DBAPIError) -> str:
-    """The server's words."""
+    """The server's words, without a full stop."""
     said = str(error.orig.args[-1] if error.orig and error.orig.args else error.orig)
-    return said.strip() or "the connection is lost"
+    return said.strip().rstrip(".") or "the connection is lost"
 
 
 def explain(error: DBAPIError, url: URL) -> str:
     """Why there is no connection, and what to do about it."""
     where = f"{url.host or 'localhost'}:{url.port or 3306}"
-    why = reason(error).rstrip(".")
+    why = reason(error)
     if _code(error) in FULL:
         advice = "Try again later, or with `db upgrade --wait 60`."
         return f"The server at {where} refuses: {why}. {advice}"

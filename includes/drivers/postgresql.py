@@ -135,8 +135,8 @@ def may_pass(error: DBAPIError) -> bool:
 
 
 def reason(error: DBAPIError) -> str:
-    """The server's words, without the lines that quote a row."""
-    return str(error.orig).partition("\n")[0].rpartition(" failed: ")[2]
+    """The server's words, without a full stop, and without the lines that quote a row."""
+    return str(error.orig).partition("\n")[0].rpartition(" failed: ")[2].rstrip(".")
 
 
 def explain(error: DBAPIError, url: URL) -> str:

@@ -184,8 +184,8 @@ def may_pass(error: DBAPIError) -> bool:
 
 
 def reason(error: DBAPIError) -> str:
-    """SQLite's words."""
-    return str(error.orig)
+    """SQLite's words, without a full stop."""
+    return str(error.orig).rstrip(".")
 
 
 def explain(error: DBAPIError, url: URL) -> str:

@@ -31,6 +31,17 @@ def test_models_that_are_not_right(lab: Lab, write: Write) -> None:
                 assert ended.output.count("\n") == 1
 
 
+@pytest.mark.parametrize("database", ["mysql"], indirect=True)
+def test_a_sentence_of_the_server(lab: Lab, write: Write) -> None:
+    """It may end with a full stop, or without."""
+    table = 'op.execute("CREATE TABLE t (n INT CONSTRAINT positive CHECK (n > 0))")'
+    lab.write("r0", f"{table}\nop.execute('INSERT INTO t VALUES (0)')")
+    write({})
+    with lab.fresh() as target:
+        ended = target.db("check")
+        assert ended.output.endswith("failed: Check constraint 'positive' is violated.\n")
+
+
 @pytest.mark.parametrize("database", ["mariadb"], indirect=True)
 def test_what_the_server_has_named(lab: Lab, write: Write) -> None:
     """Foreign keys without a name are numbered, and have an index that is called as the column."""

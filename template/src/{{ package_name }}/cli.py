@@ -187,7 +187,7 @@ def add_examples(url: URL) -> None:
         asyncio.run(_add_examples(url))
     except DBAPIError as error:
         raise CommandError(
-            f"The example rows cannot be added, and none was: {driver.reason(error).rstrip('.')}. If"
+            f"The example rows cannot be added, and none was: {driver.reason(error)}. If"
             ' the models have what no migration makes, write one: `make migration m="..."`.'
         ) from error
     except Exception as error:

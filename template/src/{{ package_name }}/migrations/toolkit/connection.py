@@ -35,12 +35,12 @@ def look(url: URL, *, wait: float = 0, may_change: bool = False) -> Iterator[Con
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise CommandError(
-                    f"The connection to the database is lost: {reason(error).rstrip('.')}. Run the"
+                    f"The connection to the database is lost: {reason(error)}. Run the"
                     " command again when the database answers."
                 ) from error
             at = f" at `{shorten(error.statement, LENGTH)}`" if error.statement else ""
             raise CommandError(
-                f"The database refuses{at}: {reason(error).rstrip('.')}. Let this user do that, or"
+                f"The database refuses{at}: {reason(error)}. Let this user do that, or"
                 " correct the cause, and run the command again."
             ) from error
 
