@@ -61,6 +61,8 @@ SEEN = re.compile(
     | ALTER\ SEQUENCE\ [^;]+?\ AS\ \w+
     | ALTER\ INDEX\ [^;]+?\ RENAME\ TO\ [^;]+
     | ALTER\ TABLE\ [^;]+?\ RENAME\ CONSTRAINT\ [^;]+
+    | ALTER\ TABLE\ [^;,]+?\ DROP\ CONSTRAINT\ [^;,]+
+    | ALTER\ TABLE\ [^;,]+?\ ADD\ CONSTRAINT\ [^;,]+?\ EXCLUDE\ [^;]*\)(\ DEFERRABLE[^;,]*)?
     """,
     re.IGNORECASE | re.VERBOSE,
 )

@@ -89,6 +89,13 @@ op.execute(
     ON things ((id + 1) DESC NULLS LAST, (id + 2));
     '''
 )
+op.create_table(
+    "stays",
+    sa.Column("during", sa.dialects.postgresql.INT4RANGE),
+    sa.dialects.postgresql.ExcludeConstraint(("during", "&&"), name="apart"),
+    schema="billing",
+)
+op.execute("ALTER TABLE orders ADD CONSTRAINT each EXCLUDE (number WITH =) WHERE (number > 9)")
 op.alter_column("orders", "id", type_=sa.BigInteger)
 op.execute("ALTER SEQUENCE orders_id_seq AS bigint")
 """,

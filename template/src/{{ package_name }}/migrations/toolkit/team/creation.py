@@ -14,8 +14,9 @@ from .. import autogenerate
 from ..refusal import RefusedError
 from ..rows.fill import in_order, reflect
 from ..schema import reflections
+from ..schema.snapshot import snapshot
 from ..write import render, server
-from ..write.parts import reversible
+from ..write.parts import Part, reversible
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def creation(connection: sa.Connection, first: Iterable[str]) -> Creation:
         return _indent("\n".join(lines)) or "pass"
 
     return Creation(
-        code([*map(ops.ExecuteSQLOp, [*first, *types]), *part.up]),
+        code([*map(ops.ExecuteSQLOp, [*first, *types]), *part.up, *_exclude(connection)]),
         code([*part.down, *map(ops.ExecuteSQLOp, reversed(types.values()))]),
         "\n".join(sorted(rendering.imports)),
     )
@@ -73,6 +74,13 @@ def _create(connection: sa.Connection, table: sa.Table) -> Iterator[ops.MigrateO
     indexes = sorted(table.indexes, key=lambda each: str(each.name))
     creating = [ops.CreateIndexOp.from_index(each) for each in indexes]
     yield ops.ModifyTableOps(table.name, creating, schema=table.schema)
+
+
+def _exclude(connection: sa.Connection) -> Iterator[ops.MigrateOperation]:
+    """What SQLAlchemy tells nothing of."""
+    for thing, wanted in snapshot(connection).items():
+        if thing.kind == "exclusion":
+            yield from (server.part(thing, None, wanted, connection) or Part()).up
 
 
 def _keep_names(table: sa.Table) -> None:
