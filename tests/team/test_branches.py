@@ -2,7 +2,7 @@
 
 import pytest
 
-from .branches import ADD, DROP, Branches, on_sqlite, versions
+from .branches import ADD, DROP, HEAD_FILE, Branches, on_sqlite, versions
 from .endings import succeed
 
 pytestmark = pytest.mark.slow
@@ -15,9 +15,13 @@ def test_merge(branches: Branches) -> None:
         assert "Nothing to merge" in succeed(target.db("merge"))
         branches.merge()
         target.upgrade("r4")
-        succeed(target.db("merge"))
+        said = succeed(target.db("merge"))
         [merge] = set(versions(lab).iterdir()) - set(versions(lab).glob("r?.py"))
         assert "merge_step_r4_and_step_r7" in merge.name
+        assert said.endswith("Added to git's index, as the conflict is settled.\n")
+        status = branches.git("status", "--short")
+        assert f"M  {HEAD_FILE}" in status
+        assert f"A  {merge.relative_to(lab.project.path)}" in status
         target.upgrade()
         assert {"users", "orders", "houses"} <= target.tables()
 

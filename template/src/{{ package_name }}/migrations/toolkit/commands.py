@@ -51,6 +51,8 @@ def merge(
     rev_id: str | None = None,
 ) -> None:
     """Write a migration that follows several, by default all that are the last."""
+    from .team import head
+
     script = read_scripts(config)
     joined = [each for each in script.get_revisions(tuple(sides)) if each]
     if len(joined) < 2:
@@ -58,7 +60,8 @@ def merge(
         return
     message = message or f"merge {' and '.join(headline(each) or each.revision for each in joined)}"
     revisions = [each.revision for each in joined]
-    command.merge(config, revisions, message, branch_label=branch_label, rev_id=rev_id)
+    new = command.merge(config, revisions, message, branch_label=branch_label, rev_id=rev_id)
+    head.settle(config, script, [head.file_of(script), Path(new.path)] if new else [])
 
 
 def plan(config: Config, json: bool = False) -> None:

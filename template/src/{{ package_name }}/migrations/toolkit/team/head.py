@@ -3,12 +3,14 @@
 Nothing reads it but git, a test of the project, and `db rebase`, which writes it anew.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 
 from .... import DISTRIBUTION
+from ..git import find
 
 FIRST_LINE = (
     "# The last migration. If git has a conflict here, two branches have each added one: run"
@@ -36,6 +38,14 @@ def write(script: ScriptDirectory, new: Path | None = None) -> None:
     if added:
         heads = heads.difference(added._versioned_down_revisions) | {added.revision}
     file_of(script).write_text(_text(heads), encoding="utf-8")
+
+
+def settle(config: Config, script: ScriptDirectory, changed: Sequence[Path]) -> None:
+    """In the middle of a merge that has a conflict here, which is over when the files say so."""
+    git = find(script)
+    if git and file_of(script) in git.unmerged():
+        git.add(changed)
+        config.print_stdout("%s", "Added to git's index, as the conflict is settled.")
 
 
 def _text(heads: Iterable[str]) -> str:

@@ -47,9 +47,7 @@ def rebase(config: Config, onto: str, *, files_only: bool, lose: Sequence[str]) 
     changed += _settle_head_file(config, git)
     for path, what in changed:
         config.print_stdout("%s", f"{path.name}: {what}")
-    if git and head.file_of(script) in git.unmerged():
-        git.add(path for path, _ in changed)
-        config.print_stdout("%s", "Added to git's index, as the conflict is settled.")
+    head.settle(config, script, [path for path, _ in changed])
     if undo.scripts:
         command.upgrade(config, "heads")
     elif moves and not undo.is_elsewhere:
