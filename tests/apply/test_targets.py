@@ -49,6 +49,17 @@ def test_a_target_that_is_nowhere(lab: Lab) -> None:
         assert said.endswith(": `my-service db status` tells what it lacks.")
 
 
+@ON_SQLITE
+def test_a_part_of_several_ids(lab: Lab) -> None:
+    for revision in ("ab12", "ab34"):
+        lab.write(revision, "pass")
+    with lab.fresh() as target:
+        what = "Multiple revisions start with 'ab': 'ab12', 'ab34'. Write more of the one that is meant."
+        said = failure(target.db("upgrade", "ab"))
+        assert said.startswith(f"{what} Nothing was done: the database is at base, and ")
+        assert failure(target.db("show", "ab")) == what
+
+
 def follow(lab: Lab, revision: str, before: object) -> None:
     lab.write(revision, "pass")
     path = lab.project.package / "migrations" / "versions" / f"{revision}.py"

@@ -40,6 +40,8 @@ def origins(
 def located(error: CommandError, script: ScriptDirectory) -> str:
     """What Alembic says, and where the migration is that it looked for."""
     cause = error.__cause__
+    if str(cause).startswith("Multiple revisions start with"):
+        return f"{str(cause).rstrip('.')}. Write more of the one that is meant."
     where = isinstance(cause, ResolutionError) and whereabouts(str(cause.argument), script)
     return f"{str(error).rstrip('.')}: {where}." if where else str(error)
 
