@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -104,3 +105,15 @@ def test_history_without_a_database(applied: Lab) -> None:
     assert "Traceback" not in ended.output
     failure(unreachable.db("history", "-i"))
     assert unreachable.db("history", DATABASE_URL="nonsense").output.splitlines()[-3:] == lines
+
+
+@ON_SQLITE
+def test_an_editor_that_has_no_name(lab: Lab, tmp_path: Path) -> None:
+    """As where none is set: what is usually there is looked for."""
+    lab.write("r1", "pass")
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\n")
+    editor.chmod(0o755)
+    with lab.fresh() as target:
+        ended = target.db("edit", "r1", EDITOR="", PATH=str(tmp_path))
+        assert ended.code == 0, ended.output

@@ -317,6 +317,8 @@ class DatabaseCommands(CommandLine):
         # The others say where the database is.
         if options.cmd[0] not in CHANGE_DATABASE and any("" in values for values in given):
             self.parser.error("an argument is empty")
+        if not os.environ.get("EDITOR"):
+            os.environ.pop("EDITOR", None)  # Alembic would run a folder.
         try:
             with interruptible(options, changes=options.cmd[0] in CHANGE_DATABASE):
                 self.run_cmd(alembic_config(cmd_opts=options, stdout=sys.stdout), options)
