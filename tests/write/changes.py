@@ -16,6 +16,7 @@ from .parts import (
     GRADES,
     IN_CAPITALS,
     IN_CIRCLE,
+    IN_CIRCLE_OF_ONE,
     IN_TEAM,
     INDEXED,
     KEYED_TWICE,
@@ -368,5 +369,20 @@ CHANGES = [
         },
         # MariaDB takes no name for it.
         databases=("sqlite", "postgresql", "mysql"),
+    ),
+    Change(
+        "number more of what is referred to",
+        {"users": IN_CIRCLE_OF_ONE, **TEAMS},
+        {
+            "users": IN_CIRCLE_OF_ONE.replace("Integer", "BigInteger"),
+            "teams": KEY.replace("Integer", "BigInteger"),
+        },
+        # SQLite gives no numbers then.
+        databases=("postgresql", "mysql", "mariadb"),
+    ),
+    Change(
+        "refer to longer codes and find by none",
+        BY_CODE | {"members": f"{BY_CODE['members']}, sa.Index('ix_code', 'group_code', 'id')"},
+        {name: text.replace("String(9)", "String(20)") for name, text in BY_CODE.items()},
     ),
 ]

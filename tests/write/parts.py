@@ -8,6 +8,9 @@ IN_CIRCLE = {
     "clubs": f"{KEY}, sa.Column('owner_id', sa.ForeignKey('members.id'), nullable=False)",
     "members": f"{KEY}, sa.Column('club_id', sa.ForeignKey('clubs.id'))",
 }
+IN_CIRCLE_OF_ONE = (
+    f"{KEY}, {OF_TEAM.format(', index=True')}, sa.Column('friend_id', sa.ForeignKey('users.id'))"
+)
 GRADES = "sa.Column('grade', sa.Enum({}, name='grade', native_enum=False, create_constraint=True))"
 NAMED = (
     "sa.Column('name', sa.String(9)),"

@@ -4,6 +4,7 @@ Without one of the models' a foreign key has one under its own name, and that ca
 long as there is no other.
 """
 
+import re
 from collections.abc import Iterator
 from typing import cast
 
@@ -71,7 +72,8 @@ def drop_on_way_back(operations: UpgradeOps, completion: Completion) -> Part:
 def around(completion: Completion) -> tuple[Part, Part]:
     """A foreign key goes and comes back, with the server's own index, where it had that of the models.
 
-    The server drops its own when there is another, and refuses to drop the other.
+    The server drops its own when there is another, and refuses to drop the other. And it refuses
+    another type of a column as long as there is a key.
     """
     first, last = Part(), Part()
     found, wanted = completion.found, completion.wanted
@@ -79,16 +81,35 @@ def around(completion: Completion) -> tuple[Part, Part]:
     for key in sorted(found.keys() & wanted.keys()):
         index = key._replace(kind="index")
         is_either = (index in found) != (index in wanted) and index not in renamed
-        if key.kind == "foreign key" and found[key] == wanted[key] and is_either:
-            dropped, added = completion.anew(key)
+        if key.kind != "foreign key" or found[key] != wanted[key]:
+            continue
+        dropped, added = completion.anew(key)
+        is_retyped = any(
+            _type(found.get(column, "")) != _type(wanted.get(column, ""))
+            for column in _columns(cast(CreateForeignKeyOp, added))
+        )
+        if is_either or is_retyped:
             last.down.append(dropped)
             first.down.append(added)
-            if index in wanted:
-                first.up.append(dropped)
-                last.up.append(added)
-                # It goes by itself only if nobody has made it.
-                last.down.append(DropIndexOp(key.name, key.table))
+        if (is_either and index in wanted) or is_retyped:
+            first.up.append(dropped)
+            last.up.append(added)
+        if is_either and index in wanted:
+            # It goes by itself only if nobody has made it.
+            last.down.append(DropIndexOp(key.name, key.table))
     return first, last
+
+
+def _columns(key: CreateForeignKeyOp) -> Iterator[Thing]:
+    for table, columns in (
+        (key.source_table, key.local_cols),
+        (key.referent_table, key.remote_cols),
+    ):
+        yield from (Thing(table, "column", column) for column in columns)
+
+
+def _type(column: str) -> str:
+    return re.split(r" (?:NOT NULL|NULL|DEFAULT|COMMENT|GENERATED)\b", column, maxsplit=1)[0]
 
 
 def _left_behind(change: MigrateOperation, completion: Completion) -> Iterator[DropIndexOp]:
