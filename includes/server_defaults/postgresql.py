@@ -10,7 +10,7 @@ from alembic.operations.ops import AlterColumnOp
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Column, Connection
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DataError, ProgrammingError
 
 OWN = Plugin(__name__)
 PLUGINS = [OWN.name]
@@ -30,8 +30,9 @@ def ask_carefully(
 ) -> PriorityDispatchResult:
     """Alembic 1.20.1 asks PostgreSQL whether two are equal, with quotes unescaped.
 
-    Nor have all types a `=`: json, xml and point have none. Then the texts are compared, and
-    `write/compare.py` knows whether they only differ in how they are spelled.
+    Nor have all types a `=`: json, xml and point have none, and an enum may not have the value yet.
+    Then the texts are compared, and `write/compare.py` knows whether they only differ in how they are
+    spelled.
     """
     default: Any = getattr(wanted.server_default, "arg", None)
     is_literal = isinstance(default, str)
@@ -39,7 +40,7 @@ def ask_carefully(
         try:
             with cast(Connection, context.connection).begin_nested():
                 ask(context, operation, schema, table, name, found, wanted)
-        except ProgrammingError:
+        except (DataError, ProgrammingError):
             pass
         else:
             return PriorityDispatchResult.STOP

@@ -20,7 +20,7 @@ from ..schema.snapshot import Facts, Thing, qualified
 from . import cast_defaults, circles, counters, exclusions, names, native_enums, other_schemas
 from .casts import can_cast
 from .completion import Completion
-from .parts import Part, changes, changes_of_columns, put_references_first, quoted
+from .parts import Part, changes, changes_of_columns, put_references_first
 
 #: What a column that is NOT NULL does to rows that are there.
 WITHOUT_DEFAULT = "fails where there are rows"
@@ -47,8 +47,6 @@ def part(thing: Thing, found: str | None, wanted: str | None, by: Connection) ->
     match thing.kind:
         case "column":
             return counters.change(thing, found or "", wanted or "", by)
-        case "type":
-            return native_enums.more_values(quoted(thing.name, dialect), found or "", wanted or "")
         case "exclusion":
             return exclusions.change(thing, found, wanted, dialect)
     return None

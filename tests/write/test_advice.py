@@ -7,6 +7,7 @@ import pytest
 from ..apply.lab import Lab
 from .authoring import (
     Write,
+    on_postgresql,
     on_sqlite,
     revision,
     versions,
@@ -89,3 +90,23 @@ def test_a_key_that_is_there(lab: Lab, write: Write) -> None:
         ended, _ = revision(target, "number the users")
         assert "WARNING: write this yourself: column people.id is " in ended.output
         assert "op.add_column" not in ended.output
+
+
+@on_postgresql
+def test_a_new_value_that_is_the_default_at_once(lab: Lab, write: Write) -> None:
+    """It comes first, since PostgreSQL lets nobody use it before it is committed."""
+    with lab.fresh() as target:
+        write(columns(mood="sa.Enum('sad', name='mood'), server_default='sad'"))
+        revision(target, "create users")
+        write(columns(mood="sa.Enum('sad', 'glad', name='mood'), server_default='glad'"))
+        ended = target.db("check")
+        assert (ended.code, "type mood is ENUM" in ended.output) == (1, True), ended.output
+        before = versions(lab)
+        ended, text = revision(target, "be glad")
+        assert "failed: unsafe use of new value" in ended.output
+        [path] = versions(lab) - before
+        block = "with op.get_context().autocommit_block():\n        op.execute"
+        path.write_text(text.replace("op.execute", block, 1))
+        assert target.db("upgrade").code == 0
+        ended = target.db("check")
+        assert ended.code == 0, ended.output

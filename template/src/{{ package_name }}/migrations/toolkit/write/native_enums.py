@@ -32,6 +32,10 @@ def around(operations: UpgradeOps, completion: Completion) -> tuple[Part, Part]:
     found = completion.found
     # Where nobody knows, none comes or goes.
     wanted = completion.wanted if completion.wanted or not completion.models else found
+    for thing in sorted(found.keys() & wanted.keys()):
+        if thing.kind == "type" and found[thing] != wanted[thing]:
+            more = more_values(quoted(thing.name, dialect), found[thing], wanted[thing])
+            first.up += more.up if more else []
     brought, gone = (set(_names(operations.ops, kinds)) for kinds in (CreateTableOp, GOES))
     for name, text in _only_in(wanted, found):
         if name not in brought:
