@@ -37,7 +37,8 @@ RULES = {
     " out.",
     "add-check": "safe_ops.create_check: it has the rows checked without keeping anybody out.",
     "add-unique": "See that there are no duplicates and that running code writes none; then"
-    " safe_ops.create_unique, which lets others write meanwhile.",
+    " safe_ops.create_unique, or of a part of the rows safe_ops.create_index with unique=True: others"
+    " can write meanwhile.",
     "add-primary-key": "Build a unique index with safe_ops.create_index, then `ALTER TABLE ... ADD"
     " PRIMARY KEY USING INDEX ...`.",
     "add-exclusion": "There is none for a table in use: make a new table with it, and move to it.",
