@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import sysconfig
@@ -32,6 +33,8 @@ Answers = Mapping[str, Any]
 
 # A project sees nothing else of the environment that the tests run in.
 _KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "USER")
+# PyMySQL would read the machine's certificates at each connection, and check nothing by them.
+WITHOUT_CERTIFICATES = {"SSL_CERT_FILE": os.devnull}
 
 
 @dataclass
@@ -214,6 +217,8 @@ def _isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with quick(), pytest.MonkeyPatch.context() as patches, local.env(**variables):
         for name, value in variables.items():
             patches.setenv(name, value)
+        # As WITHOUT_CERTIFICATES does for other processes.
+        patches.setattr(ssl.SSLContext, "load_default_certs", lambda *_: None)
         yield
 
 

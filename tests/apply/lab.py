@@ -19,7 +19,7 @@ from sqlalchemy import NullPool, create_engine, inspect
 from sqlalchemy.engine import make_url
 
 from ..databases import execute, query
-from ..projects import Project
+from ..projects import WITHOUT_CERTIFICATES, Project
 from ..servers import driver_url
 from .launcher import Ended, Job
 
@@ -93,6 +93,7 @@ class Launcher:
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "RELEASE": "1",
                 "ENVIRONMENT": "development",
+                **WITHOUT_CERTIFICATES,
             },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

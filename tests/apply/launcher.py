@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
 from unittest.mock import patch
 
@@ -27,6 +28,8 @@ from alembic.config import main
 
 CONNECT = sqlite3.connect
 SQLITE = [sqlite3, sqlite3.dbapi2]
+# What SQLAlchemy imports when it is told a URL; PostgreSQL's are imported by all that Alembic does.
+DRIVERS = ("sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.mysql", "pymysql", "encodings.idna")
 
 
 @dataclass(frozen=True)
@@ -62,16 +65,11 @@ class Ended:
 
 
 def serve(package: str) -> None:
-    toolkit = "migrations.toolkit"
-    needed = (
-        "config",
-        "database",
-        "features",
-        f"{toolkit}.environment",
-        f"{toolkit}.write.revision",
-    )
-    for name in needed:
-        import_module(f"{package}.{name}")
+    toolkit = import_module(f"{package}.migrations.toolkit")
+    parts = walk_packages(toolkit.__path__, f"{toolkit.__name__}.")
+    own = (f"{package}.{name}" for name in ("cli", "config", "database", "features"))
+    for name in (*own, *(part.name for part in parts), *DRIVERS):
+        import_module(name)
     # It takes a tenth of the time, and no process lives long.
     gc.disable()
     running: list[tuple[int, list[_Child]]] = []

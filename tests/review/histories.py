@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
-from ..projects import Project
+from ..projects import WITHOUT_CERTIFICATES, Project
 
 SCRIPT = Path(__file__).with_name("reviewing.py")
 
@@ -35,6 +35,7 @@ def review(project: Project, url: str, histories: dict[str, History]) -> dict[st
         [sys.executable, str(SCRIPT), str(project.answers["package_name"])],
         input=json.dumps({name: asdict(each) for name, each in histories.items()}),
         env={
+            **WITHOUT_CERTIFICATES,
             "PYTHONPATH": str(project.path / "src"),
             "DATABASE_URL": url,
             "RELEASE": "1",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ..projects import Project
+from ..projects import WITHOUT_CERTIFICATES, Project
 from .histories import FOUND, FOUND_IN_SCHEMA, HISTORIES, IN_SCHEMA
 from .tables import migration, of_others
 
@@ -43,7 +43,12 @@ def _walk(project: Project, url: str, histories: dict[str, list[str]]) -> dict[s
     ended = subprocess.run(
         [sys.executable, str(SCRIPT), str(project.answers["package_name"])],
         input=json.dumps(histories),
-        env={"PYTHONPATH": str(project.path / "src"), "DATABASE_URL": url, "RELEASE": "1"},
+        env={
+            **WITHOUT_CERTIFICATES,
+            "PYTHONPATH": str(project.path / "src"),
+            "DATABASE_URL": url,
+            "RELEASE": "1",
+        },
         cwd=project.path,
         capture_output=True,
         text=True,

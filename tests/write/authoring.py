@@ -13,6 +13,7 @@ import pytest
 
 from ..apply.lab import Lab, Target
 from ..apply.launcher import Ended
+from ..projects import WITHOUT_CERTIFICATES
 
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
@@ -43,7 +44,7 @@ def revision(target: Target, message: str, *x: str) -> tuple[Ended, str]:
 
 def run_python(target: Target, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     project = target.lab.project
-    variables = {**os.environ, "DATABASE_URL": target.url, "RELEASE": "1"}
+    variables = {**os.environ, **WITHOUT_CERTIFICATES, "DATABASE_URL": target.url, "RELEASE": "1"}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=project.path,

@@ -3,6 +3,7 @@
 As a script it reads orders, a line each, and answers with the process id, then with how it ended.
 """
 
+import gc
 import json
 import os
 import signal
@@ -18,6 +19,8 @@ from typing import Any
 PATIENCE = 60
 #: Variable that tells after how many seconds a session is taken for dead.
 IDLE = "TEST_IDLE"
+# What SQLAlchemy imports when it is told a URL.
+DRIVERS = ("sqlalchemy.dialects.mysql", "pymysql", "encodings.idna")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Forks:
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "RELEASE": "1",
                 "ENVIRONMENT": "development",
+                "SSL_CERT_FILE": os.devnull,  # see `tests/projects.py`
             },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -71,8 +75,10 @@ class Forks:
 
 
 def serve(package: str) -> None:
-    for name in ("config", "driver", "features", "migrations.toolkit.environment"):
-        import_module(f"{package}.{name}")
+    own = ("config", "driver", "features", "migrations.toolkit.environment")
+    for name in (*(f"{package}.{name}" for name in own), *DRIVERS):
+        import_module(name)
+    gc.disable()
     _say("ready")
     for line in sys.stdin:
         with tempfile.NamedTemporaryFile() as output:
