@@ -267,6 +267,37 @@ def test_a_command_that_is_interrupted(lab: Lab, told: str) -> None:
             assert "Traceback" not in ended.output
 
 
+# As some services do when they start.
+FROM_A_THREAD = """
+import signal
+from threading import Thread
+
+from alembic.config import main
+
+thread = Thread(target=main, kwargs={"argv": ["upgrade", "head"]})
+thread.start()
+thread.join()
+main(["current"])
+assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+"""
+
+
+@ON_SQLITE
+def test_a_program_that_calls_alembic(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    with lab.fresh() as target:
+        job = target.job()
+        done = subprocess.run(
+            [sys.executable, "-c", FROM_A_THREAD],
+            cwd=lab.project.path,
+            env={"PYTHONPATH": str(lab.project.path / "src"), "RELEASE": "1", **job.variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (0, "r1 (head)\n"), done.stderr
+
+
 @ON_SQLITE
 def test_progress(lab: Lab) -> None:
     """In a log, a line for each migration, and one now and then while it runs."""

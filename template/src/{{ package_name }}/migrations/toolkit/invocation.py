@@ -7,6 +7,8 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from signal import SIGTERM
+from threading import current_thread, main_thread
 from typing import Any
 
 from alembic import context
@@ -38,10 +40,15 @@ ANSWERS = {"y": True, "yes": True, "": False, "n": False, "no": False}
 
 @contextmanager
 def interruptible(options: Namespace, *, changes: bool) -> Iterator[None]:
-    """Who stops the command is told what to do next."""
+    """Who stops the command is told what to do next.
+
+    A program that calls Alembic's command line may have a handler of its own, or do it in a thread.
+    """
     wants_traceback = options.raiseerr
-    # As whoever stops a container says it: by default a process 1 would not hear it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    is_ours = current_thread() is main_thread() and signal.getsignal(SIGTERM) is signal.SIG_DFL
+    if is_ours:
+        # As whoever stops a container says it: by default a process 1 would not hear it.
+        signal.signal(SIGTERM, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt as interruption:
@@ -52,6 +59,9 @@ def interruptible(options: Namespace, *, changes: bool) -> Iterator[None]:
             what_next += ", and it completes what was begun"
         print(f"INTERRUPTED: {str(interruption) or what_next}.", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
+    finally:
+        if is_ours:
+            signal.signal(SIGTERM, signal.SIG_DFL)
 
 
 def refuse_misspelled(arguments: Iterable[str]) -> None:
