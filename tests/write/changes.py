@@ -385,4 +385,9 @@ CHANGES = [
         BY_CODE | {"members": f"{BY_CODE['members']}, sa.Index('ix_code', 'group_code', 'id')"},
         {name: text.replace("String(9)", "String(20)") for name, text in BY_CODE.items()},
     ),
+    Change(
+        "find by the team and the number",
+        {"users": f"{IN_TEAM}, {BY_BOTH}", **TEAMS},
+        {"users": f"{IN_TEAM}, {BY_BOTH.replace('age', 'id')}", **TEAMS},
+    ),
 ]

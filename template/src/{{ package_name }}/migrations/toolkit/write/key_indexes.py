@@ -73,7 +73,7 @@ def around(completion: Completion) -> tuple[Part, Part]:
     """A foreign key goes and comes back, with the server's own index, where it had that of the models.
 
     The server drops its own when there is another, and refuses to drop the other. And it refuses
-    another type of a column as long as there is a key.
+    another type of a column, or to drop the only index, as long as there is a key.
     """
     first, last = Part(), Part()
     found, wanted = completion.found, completion.wanted
@@ -84,14 +84,12 @@ def around(completion: Completion) -> tuple[Part, Part]:
         if key.kind != "foreign key" or found[key] != wanted[key]:
             continue
         dropped, added = completion.anew(key)
-        is_retyped = any(
-            _type(found.get(column, "")) != _type(wanted.get(column, ""))
-            for column in _columns(cast(CreateForeignKeyOp, added))
-        )
-        if is_either or is_retyped:
+        reference = cast(CreateForeignKeyOp, added)
+        is_aside = _is_retyped(reference, found, wanted) or _is_replaced(reference, found, wanted)
+        if is_either or is_aside:
             last.down.append(dropped)
             first.down.append(added)
-        if (is_either and index in wanted) or is_retyped:
+        if (is_either and index in wanted) or is_aside:
             first.up.append(dropped)
             last.up.append(added)
         if is_either and index in wanted:
@@ -100,12 +98,26 @@ def around(completion: Completion) -> tuple[Part, Part]:
     return first, last
 
 
-def _columns(key: CreateForeignKeyOp) -> Iterator[Thing]:
-    for table, columns in (
-        (key.source_table, key.local_cols),
-        (key.referent_table, key.remote_cols),
-    ):
-        yield from (Thing(table, "column", column) for column in columns)
+def _is_retyped(key: CreateForeignKeyOp, found: Facts, wanted: Facts) -> bool:
+    ends = ((key.source_table, key.local_cols), (key.referent_table, key.remote_cols))
+    columns = [Thing(table, "column", column) for table, names in ends for column in names]
+    return any(_type(found.get(each, "")) != _type(wanted.get(each, "")) for each in columns)
+
+
+def _is_replaced(key: CreateForeignKeyOp, found: Facts, wanted: Facts) -> bool:
+    """The index that it needs, by another of the same name, or by the primary key."""
+    begin = "(" + ",".join(f"`{column}`" for column in key.local_cols)
+    before, after = (
+        {
+            thing
+            for thing, text in facts.items()
+            if thing.kind == "index" and thing.table == key.source_table and begin in text
+        }
+        for facts in (found, wanted)
+    )
+    return bool(before) != bool(after) or any(
+        found[each] != wanted[each] for each in before & after
+    )
 
 
 def _type(column: str) -> str:
