@@ -238,9 +238,10 @@ def require_utf8mb4(connection: Any, _: Any) -> None:
     name, found = cursor.fetchone()
     cursor.close()
     if found != "utf8mb4":
+        quoted = name.replace("`", "``")
         raise CommandError(
             f"The database {name} stores texts as {found}, which lacks most characters."
-            f" Run: ALTER DATABASE `{name}` CHARACTER SET utf8mb4"
+            f" Run: ALTER DATABASE `{quoted}` CHARACTER SET utf8mb4"
         )
 
 

@@ -250,10 +250,14 @@ def test_a_database_of_any_name(lab: Lab) -> None:
         name = f"""It's "{target.name[-12:]}`:x"""
         mark = '"' if lab.database == "postgresql" else "`"
         quoted = f"{mark}{name.replace(mark, mark * 2)}{mark}".replace(":", r"\:")
-        target.execute(f"CREATE DATABASE {quoted}")
+        latin = "" if lab.database == "postgresql" else "CHARACTER SET latin1"
+        target.execute(f"CREATE DATABASE {quoted} {latin}")
         try:
             named = make_url(target.url).set(database=name)
             unusual = Target(lab, named.render_as_string(hide_password=False))
+            if latin:
+                advice = failure(unusual.db("upgrade")).partition(" Run: ")[2]
+                target.execute(advice.replace(":", r"\:"))
             unusual.upgrade()
             ended = unusual.db("status", "--drift")
             assert ended.code == 0, ended.output
