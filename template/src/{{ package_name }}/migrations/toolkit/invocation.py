@@ -7,7 +7,6 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from signal import SIGTERM
 from threading import current_thread, main_thread
 from typing import Any
 
@@ -45,10 +44,11 @@ def interruptible(options: Namespace, *, changes: bool) -> Iterator[None]:
     A program that calls Alembic's command line may have a handler of its own, or do it in a thread.
     """
     wants_traceback = options.raiseerr
-    is_ours = current_thread() is main_thread() and signal.getsignal(SIGTERM) is signal.SIG_DFL
+    is_default = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    is_ours = is_default and current_thread() is main_thread()
     if is_ours:
         # As whoever stops a container says it: by default a process 1 would not hear it.
-        signal.signal(SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt as interruption:
@@ -61,7 +61,7 @@ def interruptible(options: Namespace, *, changes: bool) -> Iterator[None]:
         raise SystemExit(INTERRUPTED) from None
     finally:
         if is_ours:
-            signal.signal(SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def refuse_misspelled(arguments: Iterable[str]) -> None:
