@@ -260,6 +260,8 @@ def _mysql_options(folder: str, port: int) -> list[str]:
         "--bind-address=127.0.0.1",
         f"--socket={folder}/socket",
         f"--pid-file={folder}/pid",
+        # At its start, a server deletes the temporary tables that it finds, of another one, too.
+        f"--tmpdir={folder}",
         *_INNODB_OPTIONS,
     ]
 

@@ -177,8 +177,7 @@ def _apply_script(target: Target, command: str) -> None:
 def _server(database: str, *options: str) -> Iterator[PrivateServer]:
     """As durable as it is by default, unlike the servers of the other tests."""
     durable = ["--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1", *options]
-    # Two servers would delete each other's temporary tables.
-    with private_server(database, lambda folder: [*durable, f"--tmpdir={folder}"]) as server:
+    with private_server(database, lambda _: durable) as server:
         yield server
 
 
