@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from .... import DISTRIBUTION
 from ....driver import reason
 from ..connection import connect
-from ..refusal import incomplete
+from ..refusal import NESTED, RollbackRefusedError, incomplete
 from . import concurrently
 
 logger = logging.getLogger(__name__)
@@ -182,6 +182,7 @@ def _guarded(
     """
 
     caught: list[DBAPIError] = []
+    refused: list[RollbackRefusedError] = []
 
     def remember(context: ExceptionContext) -> None:
         error = context.sqlalchemy_exception
@@ -199,7 +200,7 @@ def _guarded(
             raise CommandError(
                 f"Migration {step.up_revision_id} has caught an error of the database"
                 f" ({reason(caught[-1])}), after which PostgreSQL does nothing more in the transaction."
-                " What may fail goes into `with op.get_bind().begin_nested():`, which undoes that much."
+                f" {NESTED}"
             )
         else:
             _refuse_end(statement, step)
@@ -216,10 +217,12 @@ def _guarded(
 
     def refuse_rollback(connection: Connection) -> None:
         if not _is_autocommit(connection):
-            raise CommandError(
-                f"Migration {step.up_revision_id} says rollback(). {ONE_TRANSACTION} What may fail"
-                " goes into `with op.get_bind().begin_nested():`, which undoes that much."
+            refusal = RollbackRefusedError(
+                f"Migration {step.up_revision_id} says rollback(). {ONE_TRANSACTION} {NESTED}"
             )
+            refused.append(refusal)
+            if refusal.reason is None:
+                raise refusal
 
     event.listen(connection.engine, "handle_error", remember)
     event.listen(connection, "before_cursor_execute", look_at, retval=True)
@@ -227,6 +230,8 @@ def _guarded(
     event.listen(connection, "rollback", refuse_rollback)
     try:
         yield
+        if refused:
+            raise refused[0]
         if _is_autocommit(connection):
             raise CommandError(
                 f"Migration {step.up_revision_id} leaves the connection in AUTOCOMMIT: what runs in no"
@@ -236,6 +241,8 @@ def _guarded(
         if not _is_same(connection):
             raise _ended(connection, notes, step)
     except Exception as error:
+        if refused:
+            raise refused[0] from error
         is_known = isinstance(error, CommandError) or _is_autocommit(connection)
         if _is_idle(connection) and not is_known:
             raise _ended(connection, notes, step) from error

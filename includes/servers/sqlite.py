@@ -15,6 +15,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 
 from ....config import load_settings
+from ..refusal import RollbackRefusedError
 from ..schema.omissions import without_warnings
 from .backup import back_up
 
@@ -116,16 +117,19 @@ def _alone(connection: Connection, step: MigrationInfo) -> Iterator[None]:
 @contextmanager
 def _undivided(connection: Connection, step: MigrationInfo) -> Iterator[None]:
     """Let SQLite refuse what would commit a part of the migration."""
-    refused: list[str] = []
+    refused: list[CommandError] = []
 
     def authorize(action: int, what: str | None, value: str | None, *_: Any) -> int:
+        if refused:
+            return sqlite3.SQLITE_DENY
         if action == sqlite3.SQLITE_TRANSACTION:
-            refused.append(str(what))
+            word = str(what)
         elif action == sqlite3.SQLITE_PRAGMA and what in FIXED and value is not None:
-            refused.append(f"PRAGMA {what}")
+            word = f"PRAGMA {what}"
         else:
             return sqlite3.SQLITE_OK
-        return sqlite3.SQLITE_DENY
+        refused.append(_refusal(step, word))
+        return sqlite3.SQLITE_OK if getattr(refused[0], "reason", None) else sqlite3.SQLITE_DENY
 
     driver = _driver(connection)
     driver.set_authorizer(authorize)
@@ -137,11 +141,16 @@ def _undivided(connection: Connection, step: MigrationInfo) -> Iterator[None]:
     finally:
         driver.set_authorizer(None)
     if refused:
-        raise CommandError(
-            f"Migration {step.up_revision_id} says {refused[0]}. On SQLite all migrations of a run"
-            " are one transaction, so that none is ever half-applied: leave it out, and"
-            " autocommit_block() and commit() too. Foreign keys are off meanwhile."
-        )
+        raise refused[0]
+
+
+def _refusal(step: MigrationInfo, what: str) -> CommandError:
+    error = RollbackRefusedError if what == "ROLLBACK" else CommandError
+    return error(
+        f"Migration {step.up_revision_id} says {what}. On SQLite all migrations of a run are one"
+        " transaction, so that none is ever half-applied: leave it out, and autocommit_block() and"
+        " commit() too. Foreign keys are off meanwhile."
+    )
 
 
 def finish(connection: Connection, *, is_stamp: bool = False) -> None:

@@ -1,6 +1,7 @@
 """A migration fails: what is said of it, and of the database, and what comes next."""
 
 import re
+from textwrap import indent
 
 import pytest
 
@@ -100,6 +101,54 @@ def test_a_failed_stamp(lab: Lab) -> None:
             assert said.startswith(what)
             assert "Nothing stays of what this command did. The database is at r1." in said
             assert said.endswith(f"run `my-service db {command}` again.")
+
+
+SESSION = f"""
+{FILL}
+from contextlib import suppress
+from sqlalchemy.orm import Session, declarative_base
+
+class Person(declarative_base()):
+    __tablename__ = "people"
+    id = sa.Column(sa.Integer, primary_key=True)
+    name = sa.Column(sa.String(50))
+
+session = Session(op.get_bind())
+"""
+FLUSH = "session.add(Person(id=1, name='Rapunzel'))\nsession.flush()\n"
+
+
+@pytest.mark.parametrize("rest", ["", 'op.execute("UPDATE people SET id = 7")'])
+@pytest.mark.parametrize("is_caught", [False, True])
+def test_an_error_makes_a_session_roll_back(lab: Lab, rest: str, *, is_caught: bool) -> None:
+    """The error is what is said, not that the migration says rollback(), which it does not."""
+    flush = f"with suppress(Exception):\n{indent(FLUSH, '    ')}" if is_caught else FLUSH
+    lab.write("r1", CREATE)
+    lab.write("r2", f"{SESSION}{flush}{rest}")
+    with lab.fresh() as target:
+        target.upgrade("r1")
+        said = failure(target.alembic("upgrade", "head"))
+        assert said.startswith(
+            "The upgrade of r2 (src/my_service/migrations/versions/r2.py) failed"
+        )
+        assert " at `INSERT INTO people" in said
+        assert re.search(r"unique|duplicate", said, re.IGNORECASE)
+        assert "What may fail goes into `with op.get_bind().begin_nested():`" in said
+        assert re.search(r"Nothing (of it stays|stays of what this command did)\.", said)
+        assert "The database is at r1." in said
+        assert target.query("SELECT count(*) FROM people") == [(0,)]
+        lab.write("r2", FILL)
+        target.upgrade()
+
+
+def test_an_error_of_python_makes_a_session_roll_back(lab: Lab) -> None:
+    lab.write(
+        "r1", f"{CREATE}{SESSION}\nwith session.begin():\n    session.connection()\n    {{}}['Ada']"
+    )
+    with lab.fresh() as target:
+        ended = target.alembic("upgrade", "head")
+        assert "    {}['Ada']" in ended.output
+        assert "KeyError: 'Ada'\n" in ended.output
 
 
 def test_an_error_of_python_keeps_its_traceback(lab: Lab) -> None:

@@ -42,8 +42,9 @@ def explained(connection: Connection, plan: Plan) -> Iterator[None]:
         if not is_about_database(error):
             raised.add_note(f"{_where(step)} failed. {what_next}")
             raise
+        why = [f"{said(error).rstrip('.')}.", *getattr(error, "__notes__", ())]
         raise CommandError(
-            f"{_where(step)} failed{_at(error, step)}: {said(error).rstrip('.')}. {what_next}"
+            f"{_where(step)} failed{_at(error, step)}: {' '.join(why)} {what_next}"
         ) from error
 
 

@@ -17,7 +17,7 @@ from .... import DISTRIBUTION
 from ....driver import TRANSACTIONAL_DDL
 from .. import history, invocation
 from ..progress import Progress
-from ..refusal import RefusedError, incomplete
+from ..refusal import NESTED, RefusedError, RollbackRefusedError, incomplete
 from ..status import listed, skipped, status, unmanaged_tables
 from ..whereabouts import advice, completion, located, origins
 from . import loss, server
@@ -249,8 +249,14 @@ class Plan:
             with self._progress.running(number, count, step):
                 if self.is_stamp:
                     return  # It runs nothing.
-                with server.applying(context.get_context(), step.info):
-                    migrate(**options)
+                try:
+                    with server.applying(context.get_context(), step.info):
+                        migrate(**options)
+                except RollbackRefusedError as refusal:
+                    if refusal.reason is None:
+                        raise
+                    refusal.reason.add_note(NESTED)
+                    raise refusal.reason from None
 
         step.migration_fn = prepared
 

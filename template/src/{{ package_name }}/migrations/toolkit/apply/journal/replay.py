@@ -9,6 +9,7 @@ from alembic.util import CommandError
 from sqlalchemy.engine.default import DefaultExecutionContext
 
 from ..... import DISTRIBUTION
+from ...refusal import NESTED, RollbackRefusedError
 from . import outcome, values
 from .entries import Entries, Entry, State, Step
 from .schema import Schema
@@ -286,9 +287,9 @@ class Replay:
         )
 
     def _rolls_back(self, what: str) -> CommandError:
-        return CommandError(
+        return RollbackRefusedError(
             f"The {self._step} says {what}, by which rows that it has written would be lost and the"
-            " migration recorded nevertheless: leave it out. begin_nested() is for what may fail."
+            f" migration recorded nevertheless: leave it out. {NESTED}"
         )
 
     def _too_long(self, execution: Execution) -> CommandError:
