@@ -136,7 +136,13 @@ def may_pass(error: DBAPIError) -> bool:
 
 def reason(error: DBAPIError) -> str:
     """The server's words, without a full stop, and without the lines that quote a row."""
-    return str(error.orig).partition("\n")[0].rpartition(" failed: ")[2].rstrip(".")
+    words = str(error.orig).partition("\n")[0].rpartition(" failed: ")[2].rstrip(".")
+    if words == 'relation "alembic_version" does not exist':
+        words += (
+            " in the schemas where it is looked for: a migration that sets search_path, as what"
+            " pg_dump writes does, ends with op.execute('RESET search_path')"
+        )
+    return words
 
 
 def explain(error: DBAPIError, url: URL) -> str:

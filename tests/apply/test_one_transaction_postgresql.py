@@ -90,6 +90,19 @@ def test_what_looks_like_the_end_of_a_transaction(lab: Lab) -> None:
         target.upgrade("head")
 
 
+def test_a_migration_that_leaves_the_schema(lab: Lab) -> None:
+    """As the first lines of what pg_dump writes do."""
+    leave = "op.execute(\"SELECT pg_catalog.set_config('search_path', '', false)\")"
+    lab.write("r1", leave)
+    with lab.fresh() as target:
+        for command in ("upgrade", "lint"):
+            ended = target.db(command)
+            assert ended.code == 1
+            assert "a migration that sets search_path, as what pg_dump writes does," in ended.output
+        lab.write("r1", f"{leave}\nop.execute('RESET search_path')")
+        target.upgrade("head")
+
+
 @pytest.mark.parametrize(
     ("end", "rest"),
     [

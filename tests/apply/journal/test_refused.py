@@ -13,6 +13,12 @@ def test_locked_tables_are_refused(workshop: Workshop) -> None:
         assert "locks out the journal" in case.refused()
 
 
+def test_another_database_is_refused(workshop: Workshop) -> None:
+    """A migration that is tried in a throw-away database would change the one that it names."""
+    with workshop.case("op.execute('use mysql')\n" + A) as case:
+        assert "says use mysql, and would change that database wherever" in case.refused()
+
+
 ROLLBACKS = {
     "op.get_bind().rollback()": "rollback()",
     'op.execute("ROLLBACK AND CHAIN")': "ROLLBACK AND CHAIN",

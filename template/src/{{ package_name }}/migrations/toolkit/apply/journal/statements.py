@@ -29,7 +29,7 @@ class Kind(Enum):
     OPAQUE = auto()
     #: Is about the session, so that each session needs it again; not numbered.
     SESSION = auto()
-    #: Would lock out the journal, or undo a part of the migration.
+    #: Would lock out the journal, undo a part of the migration, or lead to another database.
     REFUSED = auto()
 
 
@@ -38,14 +38,14 @@ _WORDS = {
     Kind.WRITE: "INSERT UPDATE DELETE REPLACE LOAD DO",
     Kind.DEFINE: "CREATE ALTER DROP RENAME TRUNCATE"
     " ANALYZE OPTIMIZE REPAIR GRANT REVOKE FLUSH",  # twice does no harm
-    Kind.SESSION: "SET USE SAVEPOINT RELEASE ROLLBACK COMMIT START BEGIN UNLOCK PREPARE DEALLOCATE",
+    Kind.SESSION: "SET SAVEPOINT RELEASE ROLLBACK COMMIT START BEGIN UNLOCK PREPARE DEALLOCATE",
 }
 _BY_WORD = {word: kind for kind, words in _WORDS.items() for word in words.split()}
 
 _OUTSIDE = r"USER|ROLE|SERVER|(UNDO )?TABLESPACE|LOGFILE|INSTANCE|RESOURCE"
 # These come first: their first word alone misleads.
 _EXCEPTIONS = [
-    (r"LOCK TABLES?\b", Kind.REFUSED),
+    (r"(LOCK TABLES?|USE)\b", Kind.REFUSED),
     (r"ROLLBACK\b(?! (WORK )?TO\b)", Kind.REFUSED),
     # No implicit commit.
     (r"(CREATE|DROP) (OR REPLACE )?TEMPORARY\b", Kind.WRITE),
@@ -69,7 +69,7 @@ _HIDDEN = re.compile(rf"TRUNCATE\b|RENAME\b|ALTER\b.*\bTRUNCATE PARTITION\b|{_EX
 _SAME_TABLES = re.compile(
     r"(CREATE|DROP) (OR REPLACE )?(\w+ )?INDEX\b|ALTER\b(?!.*\b(RENAME|ENGINE|CONVERT)\b)", _FLAGS
 )
-_OTHER_SCHEMA = re.compile(r"USE\b|DROP (DATABASE|SCHEMA)\b", _FLAGS)
+_DROPS_SCHEMA = re.compile(r"DROP (DATABASE|SCHEMA)\b", _FLAGS)
 _DROPS = re.compile(r"DROP (TABLES?|VIEW|SEQUENCE)\b(.*)", _FLAGS)
 _ONE_STATEMENT = re.compile(r"SET STATEMENT .*? FOR (.*)", _FLAGS)
 _PATH = rf"(?:{NAME} ?\. ?)?{NAME}"
@@ -131,7 +131,7 @@ class Statement:
     @property
     def may_change_any_table(self) -> bool:
         """The same of one that it does not name."""
-        return self.kind is Kind.OPAQUE or bool(_OTHER_SCHEMA.match(self.essence))
+        return self.kind is Kind.OPAQUE or bool(_DROPS_SCHEMA.match(self.essence))
 
     @property
     def swaps(self) -> bool:
