@@ -81,3 +81,21 @@ def test_types_that_sqlalchemy_does_not_reflect(lab: Lab, write: Write) -> None:
         assert (answer["error"], answer["check"]) == ("", "")
         assert "write this yourself" not in answer["said"]
     assert made.ways_back == made.losses == []
+
+
+@on_postgresql
+def test_enums_are_not_written_twice(lab: Lab, write: Write) -> None:
+    """A library that does so, too, which env.py of other projects imports."""
+    package = lab.project.package
+    library = package.parent / "alembic_postgresql_enum.py"
+    env = package / "migrations" / "env.py"
+    original = env.read_text()
+    write(columns(level="sa.Enum('low', 'high', name='level')"))
+    library.touch()
+    env.write_text(f"import alembic_postgresql_enum\n{original}")
+    with lab.fresh() as target:
+        ended = target.db("revision", "--autogenerate", "-m", "create users")
+        env.write_text(original)
+        assert ended.code == 1
+        assert "FAILED: alembic_postgresql_enum writes the types of enums, and so" in ended.output
+    library.unlink()

@@ -1,6 +1,7 @@
 """Types of their own, as PostgreSQL has them: made before a column needs one, dropped after."""
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from alembic.operations.ops import (
     MigrateOperation,
     UpgradeOps,
 )
+from alembic.util import CommandError
 from sqlalchemy import Enum
 from sqlalchemy.types import TypeEngine
 
@@ -28,6 +30,11 @@ GOES = (DropTableOp, DropColumnOp, AlterColumnOp)
 
 def around(operations: UpgradeOps, completion: Completion) -> tuple[Part, Part]:
     """A table that is made brings its types along, and one that is dropped leaves them behind."""
+    if "alembic_postgresql_enum" in sys.modules:
+        raise CommandError(
+            "alembic_postgresql_enum writes the types of enums, and so does this autogenerate, by"
+            " which each would be made twice: leave its import out of env.py."
+        )
     first, last, dialect = Part(), Part(), completion.connection.dialect
     found = completion.found
     # Where nobody knows, none comes or goes.
