@@ -14,7 +14,6 @@ from alembic.operations.ops import (
     MigrateOperation,
     UpgradeOps,
 )
-from alembic.util import CommandError
 from sqlalchemy import Enum
 from sqlalchemy.types import TypeEngine
 
@@ -30,12 +29,9 @@ GOES = (DropTableOp, DropColumnOp, AlterColumnOp)
 
 def around(operations: UpgradeOps, completion: Completion) -> tuple[Part, Part]:
     """A table that is made brings its types along, and one that is dropped leaves them behind."""
-    if "alembic_postgresql_enum" in sys.modules:
-        raise CommandError(
-            "alembic_postgresql_enum writes the types of enums, and so does this autogenerate, by"
-            " which each would be made twice: leave its import out of env.py."
-        )
     first, last, dialect = Part(), Part(), completion.connection.dialect
+    if "alembic_postgresql_enum" in sys.modules:
+        return first, last  # A library that writes them, once it is imported.
     found = completion.found
     # Where nobody knows, none comes or goes.
     wanted = completion.wanted if completion.wanted or not completion.models else found
