@@ -12,6 +12,7 @@ import pytest
 from pymysql.constants import CLIENT
 from sqlalchemy.engine import make_url
 
+from ..write.authoring import TESTS, run_python
 from .lab import Lab, Target
 from .launcher import Ended
 
@@ -90,6 +91,17 @@ def test_no_script_ends_in_the_midst_of_a_migration(lab: Lab) -> None:
             assert "r2.py, line" in script.errors
             assert "cannot be written as SQL" in script.errors
             assert "Traceback" not in script.errors
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_migration_may_be_none_for_a_script(lab: Lab) -> None:
+    """That it reads rows is no fault: the project's own test says that there is no script."""
+    lab.write("r1", CREATE)
+    lab.write("r2", READ)
+    with lab.fresh() as target:
+        ended = run_python(target, *TESTS, "-rs", "-k", "as_sql")
+        assert ended.returncode == 0, ended.stdout
+        assert "cannot be written as SQL" in ended.stdout
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
