@@ -196,6 +196,9 @@ def create_migration_engine(url: URL, **options: Any) -> Engine:
     url, connect = connection_arguments(url)
     url = url.set(drivername=f"{url.get_backend_name()}+pymysql")
     options |= {"poolclass": NullPool, "connect_args": connect, "hide_parameters": True}
+    # Else SQLAlchemy reads by itself what MariaDB's RETURNING gives of many rows, and the journal of
+    # migrations could not give that a second time.
+    options |= {"use_insertmanyvalues": False}
     engine = create_engine(url, **options)
     require_kind(engine)
     event.listen(engine, "connect", set_up, insert=True)

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 from sqlalchemy.engine.default import DefaultExecutionContext
-from sqlalchemy.engine.interfaces import ExecuteStyle
 
 from . import values
 from .wire import Wire
@@ -31,10 +30,7 @@ def take(
     if cursor.description:
         description, rows = cursor.description, list(cursor.fetchall())
         outcome |= {"description": description, "rows": rows}
-        if not _is_read_from_cursor(context):
-            _answer(context, description, rows)
-        elif rows:
-            cursor.scroll(0, mode="absolute")
+        _answer(context, description, rows)
     if variables:
         outcome["variables"] = wire.run(f"SELECT {', '.join(variables)}")[0]
     return outcome
@@ -81,10 +77,6 @@ def give(
         wire.run(f"SET {assignments}", *outcome["variables"])
 
 
-def can_give(outcome: Outcome, context: DefaultExecutionContext) -> bool:
-    return not (outcome.get("rows") and _is_read_from_cursor(context))
-
-
 def of_error(error: Any) -> Outcome:
     return {"error": [type(error).__name__, *error.args]}
 
@@ -93,11 +85,6 @@ def _error(outcome: Outcome, wire: Wire) -> BaseException:
     name, *arguments = outcome["error"]
     error: BaseException = getattr(wire.errors, name)(*arguments)
     return error
-
-
-def _is_read_from_cursor(context: DefaultExecutionContext) -> bool:
-    """SQLAlchemy reads these itself: of many rows, it sorts what RETURNING gives."""
-    return context.execute_style is ExecuteStyle.INSERTMANYVALUES
 
 
 def _answer(context: DefaultExecutionContext, description: Any, rows: list[Any]) -> None:
