@@ -186,6 +186,9 @@ op.execute("CREATE TABLE cars (id INTEGER, plate VARCHAR(9) UNIQUE)")
 with op.batch_alter_table("cars") as batch:
     batch.alter_column("id", nullable=False)
 """: ' failed in line 13: op.batch_alter_table("cars") would lose UNIQUE (plate COLLATE BINARY). ',
+    'op.create_unique_constraint("uq_name", "people", ["name"])': (
+        " failed in line 12: No support for ALTER of constraints in SQLite dialect. "
+    ),
     'op.execute(sa.text("UPDATE people SET name = :n"))': (
         " failed at `UPDATE people SET name = ?`: A value is required for bind parameter 'n'"
     ),

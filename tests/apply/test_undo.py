@@ -296,8 +296,9 @@ def test_there_is_no_way_back(lab: Lab) -> None:
     with lab.fresh() as target:
         target.upgrade()
         ended = target.db("downgrade", "-1", **PRODUCTION)
-        assert ended.code != 0
-        assert "NotImplementedError: There is no way back." in ended.output
+        assert failure(ended).startswith("The downgrade of r1 (src/")
+        assert "failed in line 21: There is no way back. Nothing stays of" in failure(ended)
+        assert failure(ended).endswith("By this error the file says that there is no way.")
         assert target.revision == "r1"
 
 

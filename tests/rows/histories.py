@@ -130,6 +130,11 @@ op.create_table(
         migration("op.execute(\"UPDATE words SET word = 'Any' WHERE word = 'None'\")"),
     ],
     "a way back that leaves something": [FIRST, migration(HOUSES)],
+    # Not implemented for SQLite, says Alembic, which is not to say that there is no way back.
+    "no batch operation": [
+        FIRST,
+        migration("pass", 'op.drop_constraint("nowhere", "people", type_="check")'),
+    ],
     "on the way down": [
         FIRST,
         migration("pass", "op.execute(\"UPDATE people SET nickname = 'x'\")"),
@@ -139,6 +144,16 @@ op.create_table(
         migration(
             batch("people", 'create_unique_constraint("uq_name", ["name"])'),
             batch("people", 'drop_constraint("uq_name", type_="unique")'),
+        ),
+    ],
+    "given without duplicates": [
+        migration(
+            'op.create_table("tickets", sa.Column("seat", sa.Integer, nullable=False))',
+            'op.drop_table("tickets")',
+        ),
+        migration(
+            batch("tickets", 'create_unique_constraint("uq_seat", ["seat"])'),
+            batch("tickets", 'drop_constraint("uq_seat", type_="unique")'),
         ),
     ],
     "nulls beside a key of few digits": [
@@ -337,6 +352,7 @@ FOUND = {
     "rows": ["upgrade() deletes rows of people"],
     "values": ["upgrade() changes values of people.name"],
     "a text that reads like no value": ["upgrade() changes values of words.word"],
+    "no batch operation": ["downgrade() fails on tables that have rows"],
     "on the way down": ["downgrade() changes values of people.nickname"],
     "a way back that leaves something": [
         "after downgrade(), upgrade() fails on tables that have rows: "

@@ -65,6 +65,7 @@ GIVEN = dict.fromkeys(SEVENS, lambda number: 7 * number) | {
     "parcels.store": lambda _: 21,
     "widths.metres": lambda _: 3,
     "given.kind": lambda number: "abc"[number % 3],
+    "tickets.seat": lambda number: 100 + number,
     "given_of_kind.kind": lambda _: "a",
 }
 

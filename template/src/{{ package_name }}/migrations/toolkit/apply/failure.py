@@ -39,7 +39,7 @@ def explained(connection: Connection, plan: Plan) -> Iterator[None]:
         is_of_commit = isinstance(error, DBAPIError) and not error.statement
         step = plan.step(place if is_of_commit else None)
         what_next = f"{_state(connection, place)} {_advice(plan, error)}"
-        if not is_about_database(error):
+        if not is_about_database(error) and not isinstance(error, NotImplementedError):
             raised.add_note(f"{_where(step)} failed. {what_next}")
             raise
         why = [f"{said(error).rstrip('.')}.", *getattr(error, "__notes__", ())]
@@ -77,8 +77,8 @@ def unwritable() -> Iterator[None]:
 
 
 def is_about_database(error: Exception) -> bool:
-    """Alembic's batch operations raise errors of Python for a name that is not there."""
-    if not isinstance(error, KeyError | ValueError):
+    """Alembic raises errors of Python for a name that is not there, and for what SQLite cannot do."""
+    if not isinstance(error, KeyError | ValueError | NotImplementedError):
         return isinstance(error, SQLAlchemyError)
     raised_in = Path(extract_tb(error.__traceback__)[-1].filename)
     return any(raised_in.is_relative_to(package) for package in LIBRARIES)
@@ -89,7 +89,7 @@ def said(error: Exception) -> str:
         return reason(error)
     if type(error) in {KeyError, NoSuchTableError}:
         return f"{error} is not there"
-    return shorten(str(getattr(error, "orig", error)), LENGTH)
+    return shorten(str(getattr(error, "orig", error)) or type(error).__name__, LENGTH)
 
 
 def _place(connection: Connection) -> tuple[str, ...] | None:
@@ -139,6 +139,8 @@ def _state(connection: Connection, place: tuple[str, ...] | None) -> str:
 
 
 def _advice(plan: Plan, error: Exception) -> str:
+    if isinstance(error, NotImplementedError) and not is_about_database(error):
+        return "By this error the file says that there is no way."
     is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
     correct = "When the database answers again," if is_lost else "Correct the cause, then"
     advice = f"{correct} run `{plan.command}` again."

@@ -84,7 +84,8 @@ class Filler:
         row = {}
         for column in table.columns:
             if not _is_given_by_server(column):
-                own = number if column.name in distinct else alike
+                is_given = f"{table.fullname}.{column.name}" in self._given
+                own = number if is_given or column.name in distinct else alike
                 row[column.name] = self._value(table, column, own)
         given = {
             name: found for name, found in row.items() if f"{table.fullname}.{name}" in self._given
