@@ -353,8 +353,8 @@ class NewTable:
         new = [fault for attempt, fault in found.items() if attempt not in known]
         if new:
             raise self._refusal(
-                f"would leave what does not work any more: {', '.join(new)}. Drop it in the"
-                " migration before, and make it anew afterwards."
+                f"would leave what does not work any more: {', '.join(new)}. Drop it"
+                " earlier in this migration, and make it anew afterwards."
             )
 
     def _last_number(self) -> int | None:
