@@ -267,6 +267,28 @@ def test_a_command_that_is_interrupted(lab: Lab, told: str) -> None:
             assert "Traceback" not in ended.output
 
 
+# While the statement is under way, SQLAlchemy gives up the connection, and what comes to its end says so.
+DURING_A_STATEMENT = """
+import signal
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+signal.setitimer(signal.ITIMER_REAL, 1)
+with {}:
+    op.get_bind().execute(sa.text("SELECT {}(20)"))
+"""
+
+
+@ON_SERVERS
+def test_a_statement_that_is_interrupted(lab: Lab) -> None:
+    sleep = "pg_sleep" if lab.database == "postgresql" else "SLEEP"
+    for block in ("op.get_context().autocommit_block()", "op.get_bind().begin_nested()"):
+        lab.write("r1", DURING_A_STATEMENT.format(block, sleep))
+        with lab.fresh() as target:
+            ended = target.db("upgrade")
+            assert ended.code == 130, ended.output
+            assert ended.output.splitlines()[-1].startswith("INTERRUPTED: run the same command")
+            assert "Traceback" not in ended.output
+
+
 # As some services do when they start.
 FROM_A_THREAD = """
 import signal

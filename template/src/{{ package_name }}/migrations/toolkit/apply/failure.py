@@ -49,9 +49,11 @@ def explained(connection: Connection, plan: Plan) -> Iterator[None]:
 
 
 def _cause(raised: Exception) -> Exception:
-    """Whatever is tried on a connection after it was lost says something else."""
+    """Whatever is tried on a connection after it was lost, or was given up, says something else."""
     cause, error = raised, raised.__context__
     while error:
+        if isinstance(error, KeyboardInterrupt):
+            raise error
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             cause = error
         error = error.__context__
