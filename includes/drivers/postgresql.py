@@ -35,6 +35,8 @@ MALFORMED = (
 # A password ends at its first @; what follows would be taken for a host, a name or parameters.
 AMBIGUOUS = re.compile(r"[^:]+://(?>[^:/]*(:[^@]*)?@).*@")
 DEFAULT_URL: Any = None
+#: Errors whose details name views and the like, and quote no row.
+NAMING = (errors.DependentObjectsStillExist, errors.FeatureNotSupported)
 #: Whether a migration that fails leaves nothing behind.
 TRANSACTIONAL_DDL = True
 INTEGER = BigInteger()
@@ -136,13 +138,15 @@ def may_pass(error: DBAPIError) -> bool:
 
 def reason(error: DBAPIError) -> str:
     """The server's words, without a full stop, and without the lines that quote a row."""
-    words = str(error.orig).partition("\n")[0].rpartition(" failed: ")[2].rstrip(".")
-    if words == 'relation "alembic_version" does not exist':
-        words += (
+    said = str(error.orig).partition("\n")[0].rpartition(" failed: ")[2].rstrip(".")
+    if said == 'relation "alembic_version" does not exist':
+        said += (
             " in the schemas where it is looked for: a migration that sets search_path, as what"
             " pg_dump writes does, ends with op.execute('RESET search_path')"
         )
-    return words
+    if isinstance(error.orig, NAMING) and (names := error.orig.diag.message_detail):
+        said += f" ({', '.join(names.splitlines())})"
+    return said
 
 
 def explain(error: DBAPIError, url: URL) -> str:

@@ -241,3 +241,30 @@ def test_what_is_outside_a_transaction_stays(lab: Lab) -> None:
         said = failure(target.alembic("upgrade", "head"))
         assert "What it did outside a transaction stays" in said
         assert "The database is at r1." in said
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize(
+    ("change", "why"),
+    {
+        'alter_column("people", "name", type_=sa.Text)': (
+            "cannot alter type of a column used by a view or rule"
+            ' (rule _RETURN on view names depends on column "name"). Nothing of it stays.'
+        ),
+        'drop_column("people", "name")': (
+            "cannot drop column name of table people because other objects depend on it"
+            " (view names depends on column name of table people, view more depends on view names)."
+        ),
+    }.items(),
+)
+def test_what_depends_on_it_is_named(lab: Lab, change: str, why: str) -> None:
+    lab.write(
+        "r1",
+        f"""{CREATE}
+op.execute("CREATE VIEW names AS SELECT name FROM people")
+op.execute("CREATE VIEW more AS SELECT name FROM names")
+""",
+    )
+    lab.write("r2", f"op.{change}")
+    with lab.fresh() as target:
+        assert why in failure(target.alembic("upgrade", "head"))

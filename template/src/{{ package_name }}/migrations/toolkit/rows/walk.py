@@ -9,6 +9,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
+from ....driver import reason
 from ..apply.failure import is_about_database
 from ..scripts import title
 from ..throwaway import Way, run_step
@@ -65,9 +66,10 @@ class Walk:
             try:
                 run_step(self._config, self._scripts, script, way)
             except (DBAPIError, CommandError) as error:
-                reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+                why = reason(error) if isinstance(error, DBAPIError) else str(error)
+                why = why.partition("\n")[0].rstrip(".")
                 raise FailedError(
-                    f"{call} fails on tables that have rows: {reason.rstrip('.')}. {GIVEN}"
+                    f"{call} fails on tables that have rows: {why}. {GIVEN}"
                 ) from error
             except Exception as error:
                 if isinstance(error, NotImplementedError) and not is_about_database(error):
