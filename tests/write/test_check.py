@@ -142,3 +142,26 @@ def test_what_env_py_leaves_out(lab: Lab, write: Write) -> None:
         assert target.db("check").code == 0
         env.write_text(original)
         assert target.db("check").code == 1
+
+
+@on_postgresql
+def test_nothing_else_is_said_to_differ(lab: Lab, write: Write) -> None:
+    """No column that env.py leaves out, and no index of a view."""
+    env = lab.project.package / "migrations" / "env.py"
+    view = "CREATE MATERIALIZED VIEW days AS SELECT now() AS day"
+    lab.write("r0", f'op.execute("{view}")\nop.execute("CREATE INDEX ix ON days (day)")')
+    with lab.fresh() as target:
+        write(columns(age="sa.Integer", name="sa.Text"))
+        revision(target, "create users")
+        write(columns(age="sa.BigInteger"))
+        env.write_text(
+            env.read_text().replace(
+                "    target_metadata=load_models,\n",
+                "    target_metadata=load_models,\n"
+                "    include_name=lambda name, *_: name != 'name',\n",
+            )
+        )
+        ended = target.db("check")
+        assert ended.code == 1
+        [said] = ended.output.partition("They differ:\n")[2].splitlines()[:-1]
+        assert said == "  column users.age is integer NULL, and should be bigint NULL"

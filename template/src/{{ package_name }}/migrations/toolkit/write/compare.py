@@ -185,7 +185,7 @@ class Judge:
             for thing in wanted
             if found.get(thing) != wanted[thing]
             and (thing in found or thing.table in common or self._is_lacking(thing))
-            and self._is_compared(thing)
+            and self.is_compared(thing)
         )
 
     def unseen(self, found: Facts, wanted: Facts) -> list[Thing]:
@@ -195,7 +195,7 @@ class Judge:
             thing
             for thing in found
             if found[thing] != wanted.get(thing) and thing.table in tables
-            if server.is_unseen(thing, connection, found, wanted) and self._is_compared(thing)
+            if server.is_unseen(thing, connection, found, wanted) and self.is_compared(thing)
         )
 
     def _is_lacking(self, thing: Thing) -> bool:
@@ -206,7 +206,7 @@ class Judge:
         inspector = inspect(cast(Connection, self._context.connection))
         return not inspector.has_sequence(name, schema or None)
 
-    def _is_compared(self, thing: Thing) -> bool:
+    def is_compared(self, thing: Thing) -> bool:
         """By `include_name` and `include_object` of env.py."""
         name = thing.table or thing.name
         if thing.kind in {"type", "sequence"}:
