@@ -184,7 +184,8 @@ def advice(thing: Thing, wanted: str, dialect: Dialect) -> str:
     quote = dialect.identifier_preparer.quote
     name, old = quote(thing.name), quote(f"{thing.name}_old")
     return (
-        f"Its columns can take a new type: ALTER TYPE {name} RENAME TO {old}; CREATE TYPE {name} AS"
+        f"If a value was renamed: ALTER TYPE {name} RENAME VALUE '...' TO '...'. Else its columns can"
+        f" take a new type: ALTER TYPE {name} RENAME TO {old}; CREATE TYPE {name} AS"
         f" {wanted}; ALTER TABLE ... ALTER COLUMN ... TYPE {name} USING ...::text::{name}; DROP TYPE"
         f" {old}"
     )

@@ -109,8 +109,9 @@ def _changed(table: str, old: Column, new: Column | None) -> Iterator[Break]:
     if new is None:
         yield Break(table, name, f"{table}.{name} is gone")
         return
-    if str(old.type) != str(new.type) and not _takes(old.type, new.type):
-        yield Break(table, name, f"{table}.{name} was {old.type} and is {new.type}")
+    was, now = _told(old.type), _told(new.type)
+    if was != now and not _takes(old.type, new.type):
+        yield Break(table, name, f"{table}.{name} was {was} and is {now}")
     if old.nullable and not new.nullable:
         yield Break(table, name, f"{table}.{name} refuses NULL")
     elif _must_be_given(new) and not _must_be_given(old):
@@ -120,6 +121,11 @@ def _changed(table: str, old: Column, new: Column | None) -> Iterator[Break]:
 def _to_be_given(table: str, name: str) -> Break:
     what = f"{table}.{name} must be given when a row is added, and has no default"
     return Break(table, name, what)
+
+
+def _told(kind: sa.types.TypeEngine[Any]) -> str:
+    # By itself it would be VARCHAR, as long as its longest value.
+    return f"ENUM ({', '.join(kind.enums)})" if isinstance(kind, sa.Enum) else str(kind)
 
 
 def _takes(old: sa.types.TypeEngine[Any], new: sa.types.TypeEngine[Any]) -> bool:
