@@ -129,6 +129,22 @@ op.create_table(
         ),
         migration("op.execute(\"UPDATE words SET word = 'Any' WHERE word = 'None'\")"),
     ],
+    # An enum of its own, or a CHECK.
+    "one of many values": [
+        migration(
+            """
+op.create_table(
+    "moods",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column(
+        "mood", sa.Enum(*"abcdefg", name="mood", create_constraint=True), nullable=False
+    ),
+)
+""",
+            'op.drop_table("moods")\nsa.Enum(name="mood").drop(op.get_bind())',
+        ),
+        migration("op.execute(\"UPDATE moods SET mood = 'a' WHERE mood = 'g'\")"),
+    ],
     "a way back that leaves something": [FIRST, migration(HOUSES)],
     # Not implemented for SQLite, says Alembic, which is not to say that there is no way back.
     "no batch operation": [
@@ -353,6 +369,7 @@ FOUND = {
     "values": ["upgrade() changes values of people.name"],
     "a text that reads like no value": ["upgrade() changes values of words.word"],
     "no batch operation": ["downgrade() fails on tables that have rows"],
+    "one of many values": ["upgrade() changes values of moods.mood"],
     "on the way down": ["downgrade() changes values of people.nickname"],
     "a way back that leaves something": [
         "after downgrade(), upgrade() fails on tables that have rows: "

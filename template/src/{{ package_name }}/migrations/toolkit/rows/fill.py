@@ -66,6 +66,7 @@ class Filler:
             return error
         self._insert(table, self._row(table, alike=first))
         self._add_nulls(table)
+        self._add_choices(table)
         return None
 
     def _add_nulls(self, table: sa.Table) -> None:
@@ -75,6 +76,13 @@ class Filler:
         if self._insert(table, row | dict.fromkeys(nullable)):
             for name in nullable:
                 self._insert(table, self._row(table) | {name: None})
+
+    def _add_choices(self, table: sa.Table) -> None:
+        """A row for each value of an enum, also of one that is a CHECK: one day it may go."""
+        for column in table.columns:
+            if f"{table.fullname}.{column.name}" not in self._given:
+                for choice in _choices(column):
+                    self._try(table, self._row(table) | {column.name: choice})
 
     def _row(self, table: sa.Table, alike: int | None = None) -> Row:
         """Values by its number, but outside of keys by that of the row that it is to be like."""
@@ -147,8 +155,7 @@ class Filler:
         names = [
             name
             for name in row
-            if re.search(rf"\b{re.escape(name)}\b", text)
-            and f"{table.fullname}.{name}" not in self._given
+            if _names(text, name) and f"{table.fullname}.{name}" not in self._given
         ]
         choices = [
             [row[name], *_candidates(table.columns[name], row[name], text)] for name in names
@@ -271,6 +278,22 @@ def _refuses(check: sa.CheckConstraint, error: str) -> bool:
     return str(check.name or check.sqltext) in error
 
 
+def _choices(column: sa.Column[Any]) -> Iterator[str]:
+    yield from getattr(column.type, "enums", ())
+    for check in _checks(column.table):
+        text = str(check.sqltext)
+        if isinstance(column.type, sa.String) and _names(text, column.name):
+            yield from _texts(text)
+
+
+def _names(text: str, name: str) -> bool:
+    return re.search(rf"\b{re.escape(name)}\b", text) is not None
+
+
+def _texts(check: str) -> list[str]:
+    return [found.replace("''", "'") for found in re.findall(r"'((?:[^']|'')*)'", check)]
+
+
 def _candidates(column: sa.Column[Any], made_up: Any, text: str) -> Iterator[Any]:
     may_be_null = column.nullable and "NULL" in text.upper()
     if may_be_null and column.foreign_keys:
@@ -278,8 +301,8 @@ def _candidates(column: sa.Column[Any], made_up: Any, text: str) -> Iterator[Any
         return  # Others refer to nothing.
     numbers = [int(found) for found in re.findall(r"(?<![\w.])-?\d+(?![\w.])", text)]
     if isinstance(made_up, str):
-        for found in re.findall(r"'((?:[^']|'')*)'", text):
-            yield found.replace("''", "'")
+        for found in _texts(text):
+            yield found
             yield re.sub("[%_]", "x", found)
         yield from ("x" * length for length in numbers if 0 <= length <= 1000)
     elif isinstance(made_up, bool):
