@@ -301,9 +301,9 @@ def _candidates(column: sa.Column[Any], made_up: Any, text: str) -> Iterator[Any
         return  # Others refer to nothing.
     numbers = [int(found) for found in re.findall(r"(?<![\w.])-?\d+(?![\w.])", text)]
     if isinstance(made_up, str):
-        for found in _texts(text):
-            yield found
-            yield re.sub("[%_]", "x", found)
+        for choice in _texts(text):
+            yield choice
+            yield re.sub("[%_]", "x", choice)
         yield from ("x" * length for length in numbers if 0 <= length <= 1000)
     elif isinstance(made_up, bool):
         yield not made_up

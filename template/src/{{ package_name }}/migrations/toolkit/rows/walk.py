@@ -9,7 +9,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from ....driver import reason
+from .... import driver
 from ..apply.failure import is_about_database
 from ..scripts import title
 from ..throwaway import Way, run_step
@@ -66,7 +66,7 @@ class Walk:
             try:
                 run_step(self._config, self._scripts, script, way)
             except (DBAPIError, CommandError) as error:
-                why = reason(error) if isinstance(error, DBAPIError) else str(error)
+                why = driver.reason(error) if isinstance(error, DBAPIError) else str(error)
                 why = why.partition("\n")[0].rstrip(".")
                 raise FailedError(
                     f"{call} fails on tables that have rows: {why}. {GIVEN}"
