@@ -14,6 +14,8 @@ MORE_COLUMNS = """
     sa.Column("kind", sa.Enum("a", "b", name="kind")),
     sa.Column("made", sa.Integer, nullable=False, server_default="1"),
     sa.Column("place", sa.Integer, server_default="1"),
+    sa.Column("price", sa.Numeric(6, 2)),
+    sa.Column("weight", sa.Numeric(6, 2)),
 """
 # What a branch adds, and what code of the release before would run into.
 RELEASES = {
@@ -54,8 +56,13 @@ RELEASES = {
         with op.batch_alter_table("t") as batch:
             batch.alter_column("name", type_=sa.Text, existing_type=sa.String(50))
             batch.alter_column("nickname", type_=sa.String(20), existing_type=sa.String(50))
+            batch.alter_column("price", type_=sa.Numeric(8, 2), existing_type=sa.Numeric(6, 2))
+            batch.alter_column("weight", type_=sa.Numeric(6, 1), existing_type=sa.Numeric(6, 2))
         """,
-        ["t.nickname was VARCHAR(50) and is VARCHAR(20)"],
+        [
+            "t.nickname was VARCHAR(50) and is VARCHAR(20)",
+            "t.weight was {numeric}(6, 2) and is {numeric}(6, 1)",
+        ],
     ),
     "value": (
         """
@@ -139,6 +146,8 @@ def test_code_of_the_release_before(
     expected = {name: breaks for name, (_, breaks) in RELEASES.items()}
     told = CHECK.get(database, "number > 3")
     expected["check"] = [each.format(check=told) for each in expected["check"]]
+    numeric = "DECIMAL" if database in CHECK else "NUMERIC"
+    expected["type"] = [each.format(numeric=numeric) for each in expected["type"]]
     expected |= {"column not named": [], "mended": []}
     if database == "sqlite":
         expected["another value"] = []  # It has no enums.

@@ -131,6 +131,8 @@ def _told(kind: sa.types.TypeEngine[Any]) -> str:
 def _takes(old: sa.types.TypeEngine[Any], new: sa.types.TypeEngine[Any]) -> bool:
     if isinstance(old, sa.Enum) and isinstance(new, sa.Enum):
         return set(old.enums) <= set(new.enums)
+    if isinstance(old, sa.Numeric) and isinstance(new, sa.Numeric) and old.precision:
+        return old.scale == new.scale and old.precision <= (new.precision or 0)
     both_integers = isinstance(old, sa.Integer) and isinstance(new, sa.Integer)
     return is_wider(old, new) or (both_integers and not isinstance(old, sa.BigInteger))
 
