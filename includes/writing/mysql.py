@@ -53,7 +53,7 @@ def around(operations: UpgradeOps, completion: Completion) -> tuple[list[Part], 
     key_indexes.drop_with_references(operations, completion)
     made = key_indexes.drop_on_way_back(operations, completion)
     first, last = key_indexes.around(completion)
-    return [made, named, *_given_up(completion), first], [last]
+    return [made, *named, *_given_up(completion), first], [last]
 
 
 def _given_up(completion: Completion) -> Iterator[Part]:
@@ -64,7 +64,7 @@ def _given_up(completion: Completion) -> Iterator[Part]:
     needed = {thing.name for thing in completion.wanted if thing.kind == "foreign key"}
     for old, new in named_otherwise(completion.found, completion.wanted):
         if old.kind == "foreign key" and old.name in needed:
-            yield completion.constraint(old.table, old.name, new.name) or Part()
+            yield completion.part(new, old) or Part()
 
 
 def complete(part: Part, dialect: Dialect) -> None:

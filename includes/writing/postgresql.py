@@ -69,21 +69,17 @@ def _rename_key(renamed: RenameTableOp, completion: Completion) -> Part:
     if None in (old, new) or old == new:
         return Part()
     before, after = (Thing(place, "primary key", str(name)) for name in (old, new))
-    dialect = completion.connection.dialect
-    return Part(
-        [names.rename(before, after, dialect, RENAME)],
-        [names.rename(after, before, dialect, RENAME)],
-    )
+    return names.renamed(before, after, completion.connection.dialect, RENAME)
 
 
 def around(operations: UpgradeOps, completion: Completion) -> tuple[list[Part], list[Part]]:
     """What comes before the operations, and after them."""
     named = names.changed(operations, completion, RENAME)
     put_references_first(operations)
-    cast_defaults.put_aside(operations, completion.connection.dialect)
+    cast_defaults.put_aside(operations, completion)
     made = other_schemas.made(completion.connection, completion.models.values())
     first, last = native_enums.around(operations, completion)
-    return [made, first, named], [last]
+    return [*made, *first, *named], last
 
 
 def complete(part: Part, dialect: Dialect) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
@@ -16,6 +15,7 @@ from ..rows.fill import in_order, reflect
 from ..schema import reflections
 from ..schema.snapshot import snapshot
 from ..write import render, server
+from ..write.items import creating, keep_names
 from ..write.parts import Part, reversible
 
 
@@ -34,8 +34,8 @@ def creation(connection: sa.Connection, first: Iterable[str]) -> Creation:
     render.write_text_to_be_read(context.impl)
     metadata = reflect(connection, context.impl.autogen_column_reflect)
     reflections.complete(connection, metadata)
-    creating = [each for table in in_order(metadata) for each in _create(connection, table)]
-    part = reversible(ops.UpgradeOps(creating))
+    made = [each for table in in_order(metadata) for each in _create(connection, table)]
+    part = reversible(ops.UpgradeOps(made))
     autogenerate.leave_out_indexes_of_dropped_tables(part.down)
     server.complete(part, connection.dialect)
     types = reflections.types(connection)
@@ -60,20 +60,14 @@ def creation(connection: sa.Connection, first: Iterable[str]) -> Creation:
 
 
 def _create(connection: sa.Connection, table: sa.Table) -> Iterator[ops.MigrateOperation]:
-    """With its indexes, each under the name that it has."""
     for column in table.columns:
         if isinstance(column.type, sa.types.NullType):
             raise RefusedError(
                 f"The type of {table.fullname}.{column.name} is none that SQLAlchemy knows, so that it"
                 " cannot be squashed. Nothing was done: squash up to a migration before it comes."
             )
-    _keep_names(table)
-    operation = ops.CreateTableOp.from_table(table)
-    operation.kw = reflections.options(connection, table)
-    yield operation
-    indexes = sorted(table.indexes, key=lambda each: str(each.name))
-    creating = [ops.CreateIndexOp.from_index(each) for each in indexes]
-    yield ops.ModifyTableOps(table.name, creating, schema=table.schema)
+    keep_names(table)
+    yield from creating(table, connection)
 
 
 def _exclude(connection: sa.Connection) -> Iterator[ops.MigrateOperation]:
@@ -81,11 +75,3 @@ def _exclude(connection: sa.Connection) -> Iterator[ops.MigrateOperation]:
     for thing, wanted in snapshot(connection).items():
         if thing.kind == "exclusion":
             yield from (server.part(thing, None, wanted, connection) or Part()).up
-
-
-def _keep_names(table: sa.Table) -> None:
-    """What has a name already gets none by convention."""
-    named: list[Any] = [*table.constraints, *table.indexes]
-    for each in named:
-        if each.name:
-            each.name = sa.sql.elements.conv(str(each.name))

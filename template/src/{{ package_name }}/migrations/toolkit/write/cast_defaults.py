@@ -1,25 +1,24 @@
 """A column's default goes while the column gets a type that it cannot be cast to, and comes back."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from alembic.operations.ops import AlterColumnOp, MigrateOperation, ModifyTableOps, UpgradeOps
-from sqlalchemy import DefaultClause, Dialect, Enum, text
+from sqlalchemy import DefaultClause, Dialect, Enum
 
 from .casts import can_cast
+from .completion import Completion
+from .items import table_of
 
-#: As the server tells it: '0'::character varying(10)
-LITERAL = re.compile(r"('(?:[^']|'')*')::[\w\s\"().,]+")
 
-
-def put_aside(operations: UpgradeOps, dialect: Dialect) -> None:
+def put_aside(operations: UpgradeOps, completion: Completion) -> None:
     for each in operations.ops:
         if isinstance(each, ModifyTableOps):
-            each.ops = [step for change in each.ops for step in _steps(change, dialect)]
+            each.ops = [step for change in each.ops for step in _steps(change, completion)]
 
 
-def _steps(change: MigrateOperation, dialect: Dialect) -> Iterator[MigrateOperation]:
+def _steps(change: MigrateOperation, completion: Completion) -> Iterator[MigrateOperation]:
+    dialect = completion.connection.dialect
     if not isinstance(change, AlterColumnOp) or _goes_along(change, dialect):
         yield change
         return
@@ -29,7 +28,8 @@ def _steps(change: MigrateOperation, dialect: Dialect) -> Iterator[MigrateOperat
         yield _set_default(change, change.existing_type, old, None)
     yield change
     if new is False:
-        new = old and _without_cast(old)
+        # The server tells it with the type that it had: '0'::character varying.
+        new = completion.models[table_of(change)].columns[change.column_name].server_default
     if new:
         yield _set_default(change, change.modify_type, None, new)
 
@@ -59,8 +59,3 @@ def _set_default(change: AlterColumnOp, kind: Any, old: Any, new: Any) -> AlterC
         existing_server_default=old,
         modify_server_default=new,
     )
-
-
-def _without_cast(default: Any) -> Any:
-    found = LITERAL.fullmatch(str(default.arg))
-    return DefaultClause(text(found[1])) if found else default

@@ -15,8 +15,9 @@ from alembic.util.sqla_compat import _is_type_bound
 from sqlalchemy import CheckConstraint, Dialect, MetaData, Table, types
 from sqlalchemy.exc import InvalidRequestError
 
-from ..schema.snapshot import Thing, qualified
+from ..schema.snapshot import Thing
 from .completion import Completion
+from .items import table_of, thing_of
 from .parts import changes, changes_of_columns, take_out
 
 Operations = list[MigrateOperation]
@@ -25,21 +26,22 @@ Operations = list[MigrateOperation]
 def refuse_nameless(tables: Iterable[MetaData], dialect: Dialect) -> None:
     """SQLAlchemy does not say where it is that the naming convention lacks a name."""
     for table in (table for each in tables for table in each.tables.values()):
-        for check in table.constraints:
-            if isinstance(check, CheckConstraint) and _is_type_bound(check):
-                _refuse_nameless(check, table, dialect)
+        for check in _of_types(table):
+            try:
+                dialect.identifier_preparer.format_constraint(check)
+            except InvalidRequestError:
+                names = ", ".join(check.columns.keys())
+                raise CommandError(
+                    f"The CHECK that the type of {table.fullname}.{names} brings along has no name,"
+                    " and the naming convention needs one: give it to the type in the model, such as"
+                    f' Boolean(create_constraint=True, name="{names}").'
+                ) from None
 
 
-def _refuse_nameless(check: CheckConstraint, table: Table, dialect: Dialect) -> None:
-    try:
-        dialect.identifier_preparer.format_constraint(check)
-    except InvalidRequestError:
-        names = ", ".join(check.columns.keys())
-        raise CommandError(
-            f"The CHECK that the type of {table.fullname}.{names} brings along has no name, and the"
-            " naming convention needs one: give it to the type in the model, such as"
-            f' Boolean(create_constraint=True, name="{names}").'
-        ) from None
+def _of_types(table: Table) -> Iterator[CheckConstraint]:
+    for check in table.constraints:
+        if isinstance(check, CheckConstraint) and _is_type_bound(check):
+            yield check
 
 
 def leave_out_of_changes(operations: Operations) -> None:
@@ -56,13 +58,16 @@ def drop_namesakes(operations: Operations, completion: Completion) -> None:
         if isinstance(each, ModifyTableOps):
             brought = [thing for change in each.ops for thing in _brought(change, completion)]
             gone = [thing for thing in brought if thing in completion.found]
-            each.ops[:0] = map(completion.drop_check, gone)
+            each.ops[:0] = [drop for thing in gone for drop in completion.drop(thing).up]
 
 
 def leave_out_doubled(operations: Operations, completion: Completion) -> None:
     """Alembic 1.20.1 adds them once more."""
     brought = {thing for change in changes(operations) for thing in _brought(change, completion)}
-    take_out(operations, lambda change: _added(change) in brought)
+    take_out(
+        operations,
+        lambda each: isinstance(each, CreateCheckConstraintOp) and thing_of(each) in brought,
+    )
 
 
 def _has_check(kind: types.TypeEngine[Any] | None) -> bool:
@@ -70,17 +75,8 @@ def _has_check(kind: types.TypeEngine[Any] | None) -> bool:
 
 
 def _brought(change: MigrateOperation, completion: Completion) -> Iterator[Thing]:
-    if not isinstance(change, AddColumnOp):
-        return
-    place = qualified(change.table_name, change.schema)
-    table = completion.models.get(place)
-    for check in filter(_is_type_bound, () if table is None else table.constraints):
-        if isinstance(check, CheckConstraint) and change.column.name in check.columns:
-            yield Thing(place, "check", str(check.name))
-
-
-def _added(change: MigrateOperation) -> Thing | None:
-    if not isinstance(change, CreateCheckConstraintOp):
-        return None
-    place = qualified(change.table_name, change.schema)
-    return Thing(place, "check", str(change.constraint_name))
+    table = completion.models.get(table_of(change))
+    if isinstance(change, AddColumnOp) and table is not None:
+        for check in _of_types(table):
+            if change.column.name in check.columns:
+                yield Thing(table.fullname, "check", str(check.name))

@@ -11,7 +11,7 @@ from alembic.operations.ops import (
 from sqlalchemy import ForeignKeyConstraint
 from sqlalchemy.schema import SchemaItem
 
-from ..schema.snapshot import qualified
+from .items import table_of
 from .parts import Part
 
 
@@ -24,9 +24,9 @@ def untie(part: Part) -> None:
 def _untie(creating: list[MigrateOperation], dropping: list[MigrateOperation]) -> None:
     tables = [each for each in creating if isinstance(each, CreateTableOp)]
     closing: list[ForeignKeyConstraint] = []
-    later = {qualified(each.table_name, each.schema) for each in tables}
+    later = set(map(table_of, tables))
     for table in tables:
-        later.remove(qualified(table.table_name, table.schema))
+        later.remove(table_of(table))
         closing += [item for item in table.columns if _refers(item, later)]
         table.columns = [item for item in table.columns if not _refers(item, later)]
     creating += [AddConstraintOp.from_constraint(each) for each in closing]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import (
@@ -25,12 +25,9 @@ from alembic.util import CommandError
 from alembic.util.sqla_compat import _get_constraint_final_name
 from sqlalchemy import (
     URL,
-    Column,
     Connection,
-    Constraint,
     Dialect,
     Identity,
-    Index,
     MetaData,
     Table,
     inspect,
@@ -42,6 +39,7 @@ from ..connection import look
 from ..schema.snapshot import Facts, Thing, named_otherwise, qualified, snapshot
 from ..throwaway import make_alike, reason, throw_away_database
 from . import server
+from .items import item_of, table_of, thing_of
 
 logger = logging.getLogger(__name__)
 
@@ -108,19 +106,14 @@ def is_false(change: MigrateOperation, found: Facts, wanted: Facts, dialect: Dia
     match change:
         case AlterColumnOp(modify_server_default=Identity()):
             return False
-        case AlterColumnOp():
-            thing = Thing(qualified(change.table_name, change.schema), "column", change.column_name)
-        case CreateIndexOp() | DropIndexOp():
-            table = qualified(str(change.table_name), change.schema)
-            thing = Thing(table, "index", str(change.index_name))
+        case AlterColumnOp() | CreateIndexOp() | DropIndexOp():
+            thing = thing_of(change)
+            return thing in found and found[thing] == wanted.get(thing)
         case CreateUniqueConstraintOp() | CreateCheckConstraintOp():
             name = _get_constraint_final_name(change.to_constraint(), dialect)
-            table = qualified(str(change.table_name), change.schema)
-            made = {thing.name for thing in wanted if thing.table == table}
+            made = {thing.name for thing in wanted if thing.table == table_of(change)}
             return bool(name and made) and name not in made
-        case _:
-            return False
-    return thing in found and found[thing] == wanted.get(thing)
+    return False
 
 
 def facts(connection: Connection) -> Facts:
@@ -215,7 +208,7 @@ class Judge:
         if table is None or not self._is_included(table, table.name, "table", table):
             return False
         kind = FILTERED.get(thing.kind)
-        return not kind or self._is_included(_item(table, thing), thing.name, kind, table)
+        return not kind or self._is_included(item_of(table, thing), thing.name, kind, table)
 
     def _is_included(
         self, item: SchemaItem | None, name: str, kind: NameFilterType, table: Table
@@ -227,13 +220,6 @@ class Judge:
             return False
         # The database alone has it.
         return item is None or self._context.run_object_filters(item, name, kind, False, None)
-
-
-def _item(table: Table, thing: Thing) -> Column[Any] | Constraint | Index | None:
-    if thing.kind == "column":
-        return table.columns.get(thing.name)
-    items: list[Constraint | Index] = [*table.constraints, *table.indexes]
-    return next((item for item in items if item.name == thing.name), None)
 
 
 def _tables(facts: Facts) -> set[str]:

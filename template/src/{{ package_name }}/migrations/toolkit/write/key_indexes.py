@@ -22,6 +22,7 @@ from sqlalchemy import ForeignKeyConstraint
 
 from ..schema.snapshot import Facts, Thing, named_otherwise
 from .completion import Completion
+from .items import adding, dropping
 from .parts import Part, changes, changes_of_columns
 
 
@@ -83,8 +84,9 @@ def around(completion: Completion) -> tuple[Part, Part]:
         is_either = (index in found) != (index in wanted) and index not in renamed
         if key.kind != "foreign key" or found[key] != wanted[key]:
             continue
-        dropped, added = completion.anew(key)
-        reference = cast(CreateForeignKeyOp, added)
+        found_key = cast(ForeignKeyConstraint, completion.item(key))
+        dropped = dropping(found_key)
+        added = reference = cast(CreateForeignKeyOp, adding(found_key))
         is_aside = _is_retyped(reference, found, wanted) or _is_replaced(reference, found, wanted)
         if is_either or is_aside:
             last.down.append(dropped)

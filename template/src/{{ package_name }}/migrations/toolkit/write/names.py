@@ -3,40 +3,37 @@
 To make one anew takes long, and what a foreign key needs cannot be dropped.
 """
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 
-from alembic.operations.ops import (
-    CreateIndexOp,
-    CreateUniqueConstraintOp,
-    DropConstraintOp,
-    DropIndexOp,
-    ExecuteSQLOp,
-    MigrateOperation,
-    UpgradeOps,
-)
+from alembic.operations.ops import ExecuteSQLOp, MigrateOperation, UpgradeOps
 from sqlalchemy import Dialect
 
-from ..schema.snapshot import Thing, named_otherwise, qualified
+from ..schema.snapshot import Thing, named_otherwise
 from .completion import Completion
+from .items import thing_of
 from .parts import Part, quoted, quoted_word, take_out
 
+KINDS = ("index", "unique constraint")
 #: By kind, the statement that gives a new name.
 Statements = Mapping[str, str]
 
 
-def changed(operations: UpgradeOps, completion: Completion, statements: Statements) -> Part:
+def changed(operations: UpgradeOps, completion: Completion, statements: Statements) -> list[Part]:
     """Instead of operations that drop the one or make the other, which are taken out."""
-    part, dialect = Part(), completion.connection.dialect
-    for old, new in named_otherwise(completion.found, completion.wanted):
-        is_either = partial(_is_about, old.table, {old.name, new.name})
-        if old.kind in statements and take_out(operations.ops, is_either):
-            part.up.append(rename(old, new, dialect, statements))
-            part.down.append(rename(new, old, dialect, statements))
-    return part
+    return [
+        renamed(old, new, completion.connection.dialect, statements)
+        for old, new in named_otherwise(completion.found, completion.wanted)
+        if old.kind in statements and take_out(operations.ops, _is_about(old, new))
+    ]
 
 
-def rename(old: Thing, new: Thing, dialect: Dialect, statements: Statements) -> ExecuteSQLOp:
+def renamed(old: Thing, new: Thing, dialect: Dialect, statements: Statements) -> Part:
+    there = _rename(old, new, dialect, statements)
+    back = _rename(new, old, dialect, statements)
+    return Part([there], [back])
+
+
+def _rename(old: Thing, new: Thing, dialect: Dialect, statements: Statements) -> ExecuteSQLOp:
     schema, dot, _ = old.table.rpartition(".")
     names = {
         "table": quoted(old.table, dialect),
@@ -47,13 +44,7 @@ def rename(old: Thing, new: Thing, dialect: Dialect, statements: Statements) -> 
     return ExecuteSQLOp(statements[old.kind].format(**names))
 
 
-def _is_about(table: str, names: set[str], change: MigrateOperation) -> bool:
+def _is_about(old: Thing, new: Thing) -> Callable[[MigrateOperation], bool]:
     """A unique constraint is an index there."""
-    match change:
-        case CreateIndexOp() | DropIndexOp():
-            name = str(change.index_name)
-        case CreateUniqueConstraintOp() | DropConstraintOp(constraint_type="unique"):
-            name = str(change.constraint_name)
-        case _:
-            return False
-    return name in names and qualified(str(change.table_name), change.schema) == table
+    either = {each._replace(kind=kind) for each in (old, new) for kind in KINDS}
+    return lambda change: thing_of(change) in either

@@ -12,13 +12,12 @@ def of(tables: Iterable[Table]) -> list[str]:
     return sorted({table.schema for table in tables if table.schema})
 
 
-def made(connection: Connection, tables: Iterable[Table]) -> Part:
+def made(connection: Connection, tables: Iterable[Table]) -> list[Part]:
     """Those that the migrations do not make. One that no model uses any more stays: it may hold more."""
     there = inspect(connection).get_schema_names()
     quote = connection.dialect.identifier_preparer.quote_schema
-    part = Part()
-    for schema in of(tables):
-        if schema not in there:
-            part.up.append(ExecuteSQLOp(f"CREATE SCHEMA {quote(schema)}"))
-            part.down.append(ExecuteSQLOp(f"DROP SCHEMA {quote(schema)}"))
-    return part
+    names = [quote(schema) for schema in of(tables) if schema not in there]
+    return [
+        Part([ExecuteSQLOp(f"CREATE SCHEMA {name}")], [ExecuteSQLOp(f"DROP SCHEMA {name}")])
+        for name in names
+    ]

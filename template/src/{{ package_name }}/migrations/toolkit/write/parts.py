@@ -27,6 +27,8 @@ from sqlalchemy.exc import DBAPIError
 
 from ....driver import TRANSACTIONAL_DDL
 from .. import throwaway
+from ..schema.snapshot import qualified
+from .items import table_of
 
 #: In `info` of an operation: what it drops comes back in the same migration, and is not lost.
 COMES_BACK = "comes back"
@@ -79,30 +81,22 @@ def put_in_order(operations: UpgradeOps, connection: Connection) -> None:
     And alike in each run: Alembic drops in the order of a set.
     """
     dropped = {
-        (each.schema, each.table_name) for each in operations.ops if isinstance(each, DropTableOp)
+        table_of(each): each.schema for each in operations.ops if isinstance(each, DropTableOp)
     }
-    order = _children_first({schema for schema, _ in dropped}, connection)
-    places = {key: place for place, key in enumerate(order, 1) if key in dropped}
+    order = _children_first({*dropped.values()}, connection)
+    places = {name: place for place, name in enumerate(order, 1) if name in dropped}
     # Each with its indexes, which the way back makes before another table refers to them.
-    operations.ops.sort(
-        key=lambda each: (
-            places.get((each.schema, each.table_name), 0)
-            if isinstance(each, DropTableOp | ModifyTableOps)
-            else 0
-        )
-    )
+    operations.ops.sort(key=lambda each: places.get(table_of(each), 0))
     for each in operations.ops:
         if isinstance(each, ModifyTableOps):
             each.ops.sort(key=lambda change: (_turn(change), _name_of_dropped(change)))
 
 
-def _children_first(
-    schemas: Iterable[str | None], connection: Connection
-) -> Iterator[tuple[str | None, str]]:
+def _children_first(schemas: Iterable[str | None], connection: Connection) -> Iterator[str]:
     inspector = inspect(connection)
     for schema in sorted(schemas, key=str):
         tables = inspector.get_sorted_table_and_fkc_names(schema)
-        yield from ((schema, name) for name, _ in reversed(tables) if name)
+        yield from (qualified(name, schema) for name, _ in reversed(tables) if name)
 
 
 def _name_of_dropped(change: MigrateOperation) -> str:

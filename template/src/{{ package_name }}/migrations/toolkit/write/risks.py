@@ -22,9 +22,9 @@ from alembic.operations.ops import (
 from sqlalchemy import Column, Dialect, Enum
 from sqlalchemy.types import TypeEngine
 
-from ..schema.snapshot import qualified
 from . import server
 from .casts import can_cast
+from .items import table_of
 from .parts import COMES_BACK
 
 ROWS = "Dropped with its rows"
@@ -46,7 +46,7 @@ def losses(changes: Sequence[MigrateOperation]) -> Found:
     found = {}
     for change in changes:
         if isinstance(change, DropTableOp):
-            found[qualified(change.table_name, change.schema)] = ROWS
+            found[table_of(change)] = ROWS
         elif isinstance(change, DropColumnOp) and COMES_BACK not in change.info:
             has_way_back = not _lacks_values(change.to_column())
             found[_place(change, change.column_name)] = VALUES if has_way_back else NO_WAY_BACK
@@ -68,7 +68,7 @@ def risks(changes: Sequence[MigrateOperation], dialect: Dialect) -> Found:
 
 
 def _place(change: AlterTableOp, column: str) -> str:
-    return f"{qualified(change.table_name, change.schema)}.{column}"
+    return f"{table_of(change)}.{column}"
 
 
 def _shown(kind: TypeEngine[Any] | None) -> str:
