@@ -60,11 +60,9 @@ def calls(script: Script) -> Iterator[Call]:
 
 def _is_harmless(call: ast.Call) -> bool:
     sql = call.args[0] if len(call.args) == 1 else None
-    return isinstance(sql, ast.Constant) and _stays(str(sql.value))
-
-
-def _stays(sql: str) -> bool:
-    return bool(_is_seen(sql) or extension(sql))
+    if not isinstance(sql, ast.Constant):
+        return False
+    return _is_seen(str(sql.value)) or extension(str(sql.value)) is not None
 
 
 def _is_seen(sql: str) -> bool:

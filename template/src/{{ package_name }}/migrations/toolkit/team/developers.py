@@ -70,33 +70,31 @@ class Undo:
         applied = history.applied(connection)
         newest_first = lineage(self.script, *heads)
         # Where the database is has followed these, until somebody put it elsewhere.
-        known = {each.revision: each for each in self.script.walk_revisions()}
-        strays = applied & known.keys() - {each.revision for each in newest_first}
+        known = list(self.script.walk_revisions())
+        strays = [each for each in known if each.revision in applied and each not in newest_first]
         if strays:
-            followed = {before for each in strays for before in known[each]._all_down_revisions}
-            self._beginning = [*heads, *sorted(strays - followed)]
+            self._beginning = [*heads, *sorted(_last(strays))]
             newest_first = lineage(self.script, *self._beginning)
-        skipped = {each.revision for each in newest_first} - applied if applied else set()
+        skipped = [each for each in newest_first if applied and each.revision not in applied]
         if skipped:
-            gone = applied - known.keys() - squashes(known.values()).keys()
-            self._refuse_twice([known[each] for each in sorted(skipped)], applied, gone, heads)
-        wrong = self.moved | skipped | strays
+            self._refuse_twice(skipped, applied, heads)
+        wrong = self.moved | {each.revision for each in (*skipped, *strays)}
         for each in reversed(newest_first):
             if wrong.intersection(each._all_down_revisions):
                 wrong.add(each.revision)
         self.scripts = [
-            each for each in newest_first if each.revision in wrong and each.revision not in skipped
+            each for each in newest_first if each.revision in wrong and each not in skipped
         ]
         if skipped:
             right = [each for each in newest_first if each.revision not in wrong]
-            followed = {before for each in right for before in each._all_down_revisions}
-            last = [each.revision for each in right if each.revision not in followed]
-            self._place = last or ["base"]
+            self._place = _last(right) or ["base"]
 
     def _refuse_twice(
-        self, skipped: Sequence[Script], applied: set[str], gone: set[str], heads: tuple[str, ...]
+        self, skipped: Sequence[Script], applied: set[str], heads: tuple[str, ...]
     ) -> None:
         """What the database has of them would be made again: in a part, or under another id."""
+        known = {each.revision for each in self.script.walk_revisions()}
+        gone = applied - known - squashes(self.script.walk_revisions()).keys()
         reset = f"`{DISTRIBUTION} db reset`"
         for each in skipped:
             if applied.intersection(getattr(each.module, "replaces", ())):
@@ -154,6 +152,12 @@ class Undo:
             self.script.run_env()
         if self._place is not None:
             command.stamp(self.config, self._place)
+
+
+def _last(scripts: Sequence[Script]) -> list[str]:
+    """Those that no other one of them follows."""
+    followed = {before for each in scripts for before in each._all_down_revisions}
+    return [each.revision for each in scripts if each.revision not in followed]
 
 
 def _listed(scripts: Sequence[Script]) -> str:
