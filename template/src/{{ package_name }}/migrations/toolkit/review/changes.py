@@ -1,13 +1,14 @@
 """What a migration changes that may hurt, from its operations and from its own SQL."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from alembic.ddl.postgresql import CreateExcludeConstraintOp
 from alembic.operations import MigrateOperation, ops
 
 from ..schema.snapshot import qualified
+from ..write.items import table_of
 
 WIDE = 3
 
@@ -26,7 +27,7 @@ class Change(NamedTuple):
 
 
 def of_operation(operation: MigrateOperation) -> Iterator[Change]:
-    table = _table(operation)
+    table = table_of(operation)
     match operation:
         case ops.DropTableOp():
             yield Change("drop-table", table, f"drops the table {table}")
@@ -57,13 +58,6 @@ def of_operation(operation: MigrateOperation) -> Iterator[Change]:
             yield Change("add-check", table, f"adds the CHECK {name or ''} to {table}")
         case CreateExcludeConstraintOp(constraint_name=name):
             yield Change("add-exclusion", table, f"adds the exclusion {name} to {table}")
-
-
-def _table(operation: Any) -> str:
-    if isinstance(operation, ops.CreateForeignKeyOp):
-        return qualified(operation.source_table, operation.kw.get("source_schema"))
-    name = getattr(operation, "table_name", None)
-    return qualified(name, operation.schema) if name else ""
 
 
 def _added(table: str, column: "sa.Column[object]") -> Iterator[Change]:

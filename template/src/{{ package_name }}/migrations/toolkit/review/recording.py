@@ -10,7 +10,7 @@ from alembic.operations import MigrateOperation, ops
 from alembic.operations.base import AbstractOperations
 from sqlalchemy import Connection, event
 
-from ..schema.snapshot import qualified
+from ..write.items import table_of
 
 #: SQL that the migration has written, or what an operation makes, or a helper that is safe.
 Origin = Literal["sql", "operation", "safe_ops"]
@@ -56,22 +56,22 @@ class Operation(NamedTuple):
     origin: Origin
 
 
+@dataclass
 class Recording:
-    def __init__(self, connection: Connection, path: str) -> None:
-        self.statements: list[Statement] = []
-        self.operations: list[Operation] = []
-        #: The statement that is being executed, if it is the migration's.
-        self.current: Statement | None = None
-        self._connection = connection
-        self._path = path
-        self._under_way: MigrateOperation | None = None
+    connection: Connection
+    path: str
+    statements: list[Statement] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
+    #: The statement that is being executed, if it is the migration's.
+    current: Statement | None = None
+    _under_way: MigrateOperation | None = None
 
     @property
     def empty_columns(self) -> set[tuple[str, object]]:
         """Table and name of those that it has added, and that have no value in any row."""
         added = [each.operation for each in self.operations]
         return {
-            (qualified(each.table_name, each.schema), each.column.name)
+            (table_of(each), each.column.name)
             for each in added
             if isinstance(each, ops.AddColumnOp)
             and each.column.nullable
@@ -101,9 +101,9 @@ class Recording:
             origin = "safe_ops"
         elif BATCH in through or not isinstance(self._under_way, ops.ExecuteSQLOp | None):
             origin = "operation"
-        if self._connection.dialect.paramstyle in {"format", "pyformat"}:
+        if self.connection.dialect.paramstyle in {"format", "pyformat"}:
             sql = sql.replace("%%", "%")
-        level = self._connection.get_execution_options().get("isolation_level")
+        level = self.connection.get_execution_options().get("isolation_level")
         self.current = Statement(line, sql.strip(), origin, is_alone=level == "AUTOCOMMIT")
         self.statements.append(self.current)
 
@@ -111,7 +111,7 @@ class Recording:
         """The line of the migration that is being executed, and the modules that it goes through."""
         through: set[str] = set()
         frame = inspect.currentframe()
-        while frame is not None and frame.f_code.co_filename != self._path:
+        while frame is not None and frame.f_code.co_filename != self.path:
             through.add(frame.f_globals.get("__name__", ""))
             frame = frame.f_back
         return (frame.f_lineno if frame else 0), through

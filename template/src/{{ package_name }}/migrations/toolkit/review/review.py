@@ -86,7 +86,7 @@ def review(
     ):
         elsewhere = alembic_config(connection.engine.url)
         elsewhere.attributes["connection"] = connection
-        reviewer = Reviewer(elsewhere, connection, scripts, are_one_release=are_one_release)
+        reviewer = Reviewer(elsewhere, connection, scripts, are_one_release)
         # In the order of the history, but for those of one release, which come last.
         order = sorted(oldest_first, key=new.__contains__) if are_one_release else oldest_first
         reviewed = reviewer.run(order, new)
@@ -95,22 +95,15 @@ def review(
     return reviewed
 
 
+@dataclass
 class Reviewer:
-    def __init__(
-        self,
-        config: Config,
-        connection: Connection,
-        scripts: ScriptDirectory,
-        *,
-        are_one_release: bool,
-    ) -> None:
-        self._config = config
-        self._connection = connection
-        self._scripts = scripts
-        self._are_one_release = are_one_release
-        #: The tables that are used, as `_named` has them.
-        self._tables: set[str] = set()
-        self.before: Shapes = {}
+    config: Config
+    connection: Connection
+    scripts: ScriptDirectory
+    are_one_release: bool
+    #: The tables that are used, as `_named` has them.
+    tables: set[str] = field(default_factory=set)
+    before: Shapes = field(default_factory=dict)
 
     def run(self, order: list[Script], new: list[Script]) -> Reviews:
         reviewed = Reviews()
@@ -118,10 +111,10 @@ class Reviewer:
         for script in order:
             if script not in new:
                 with explained():
-                    run_step(self._config, self._scripts, script, "upgrade")
+                    run_step(self.config, self.scripts, script, "upgrade")
                 continue
-            tracer = tracer or server.Tracer(self._connection)
-            if not (self._are_one_release and reviewed.migrations):
+            tracer = tracer or server.Tracer(self.connection)
+            if not (self.are_one_release and reviewed.migrations):
                 self._begin(tracer)
             reviewed.migrations.append(self._review(script, tracer))
             if reviewed.migrations[-1].failed:
@@ -130,17 +123,17 @@ class Reviewer:
 
     def _begin(self, tracer: server.Tracer) -> None:
         """What is there now is used."""
-        self._tables = {table.casefold() for table in tracer.begin(self._connection)} | {""}
-        if self._are_one_release:
-            self.before = shapes(self._connection)
-        self._connection.rollback()
+        self.tables = {table.casefold() for table in tracer.begin(self.connection)} | {""}
+        if self.are_one_release:
+            self.before = shapes(self.connection)
+        self.connection.rollback()
 
     def _review(self, script: Script, tracer: server.Tracer) -> Review:
         source, path = Source(script.path), str(script.module.__file__)
         failure: tuple[int, Change] | None = None
-        with recorded(self._connection, path, tracer.after) as recording:
+        with recorded(self.connection, path, tracer.after) as recording:
             try:
-                run_step(self._config, self._scripts, script, "upgrade")
+                run_step(self.config, self.scripts, script, "upgrade")
             except Exception as error:  # noqa: BLE001
                 failure = _failure(error, path, source)
         found = [*source.changes(), *self._found(recording, source)]
@@ -149,8 +142,8 @@ class Reviewer:
         findings = [finding_of(script, source, line, change) for line, change in sorted(set(found))]
         left = [each for each in findings if each]
         # Of the whole schema, which takes longer than the migration: only for what is compared.
-        after = shapes(self._connection) if self.before else {}
-        self._connection.rollback()
+        after = shapes(self.connection) if self.before else {}
+        self.connection.rollback()
         return Review(script, recording.statements, left, after, failed=failure is not None)
 
     def _found(self, recording: Recording, source: Source) -> Iterator[tuple[int, Change]]:
@@ -159,17 +152,17 @@ class Reviewer:
             if statement.cost.code:
                 costs.setdefault(statement.line, []).append(statement)
         accounted: set[int] = set()
-        schemas = other_schemas(self._connection)
+        schemas = other_schemas(self.connection)
         if any("search_path" in each.sql for each in recording.statements):
             # A name alone may be in any of them.
-            self._tables |= {table.rpartition(".")[2] for table in self._tables}
+            self.tables |= {table.rpartition(".")[2] for table in self.tables}
         for line, change in self._changes(recording):
-            if _named(change.table, schemas) not in self._tables or change.code not in RULES:
+            if _named(change.table, schemas) not in self.tables or change.code not in RULES:
                 continue
             around = source.around(line)
             accounted |= around
             if change.new_name:
-                self._tables.add(_named(change.new_name, schemas))
+                self.tables.add(_named(change.new_name, schemas))
             if change.code not in server.ASKED or around & costs.keys():
                 yield line, change
         for line, statements in costs.items():
