@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from alembic.operations.ops import UpgradeOps
+from alembic.operations import ops
 from sqlalchemy import Connection, Dialect, MetaData
 
 from ..schema.snapshot import Facts, Thing, named_otherwise
@@ -42,7 +42,7 @@ def put_aside(renamed: Part, completion: Completion) -> Part:
     return dependents.put_aside(renamed, completion)
 
 
-def around(operations: UpgradeOps, completion: Completion) -> tuple[list[Part], list[Part]]:
+def around(operations: ops.UpgradeOps, completion: Completion) -> tuple[list[Part], list[Part]]:
     """What comes before the operations, which are changed, and after them."""
     named = names.changed(operations, completion, RENAME)
     key_indexes.create_before_drops(operations, completion)

@@ -5,14 +5,7 @@ from typing import cast
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import _alter_column, _render_server_default, renderers
-from alembic.operations.ops import (
-    AddColumnOp,
-    AlterColumnOp,
-    CreateTableOp,
-    MigrateOperation,
-    RenameTableOp,
-    UpgradeOps,
-)
+from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Column, Connection, Dialect, Enum, Identity, MetaData, String
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
@@ -55,13 +48,13 @@ def part(thing: Thing, found: str | None, wanted: str | None, by: Connection) ->
 def put_aside(renamed: Part, completion: Completion) -> Part:
     """What goes with a rename: the name of the key, which another table of the old name will need."""
     for each in list(renamed.up):
-        if isinstance(each, RenameTableOp):
+        if isinstance(each, ops.RenameTableOp):
             key = _rename_key(each, completion)
             renamed = Part([*renamed.up, *key.up], [*key.down, *renamed.down])
     return renamed
 
 
-def _rename_key(renamed: RenameTableOp, completion: Completion) -> Part:
+def _rename_key(renamed: ops.RenameTableOp, completion: Completion) -> Part:
     """As the models call it."""
     place = qualified(renamed.new_table_name, renamed.schema)
     found = completion.reflect(qualified(renamed.table_name, renamed.schema))
@@ -72,7 +65,7 @@ def _rename_key(renamed: RenameTableOp, completion: Completion) -> Part:
     return names.renamed(before, after, completion.connection.dialect, RENAME)
 
 
-def around(operations: UpgradeOps, completion: Completion) -> tuple[list[Part], list[Part]]:
+def around(operations: ops.UpgradeOps, completion: Completion) -> tuple[list[Part], list[Part]]:
     """What comes before the operations, and after them."""
     named = names.changed(operations, completion, RENAME)
     put_references_first(operations)
@@ -99,13 +92,13 @@ def complete(part: Part, dialect: Dialect) -> None:
 def _keep_stored(operations: Sequence[MigrateOperation]) -> None:
     """Where nothing is said, PostgreSQL 18 makes them VIRTUAL, and older ones, as here, STORED."""
     for change in changes(operations):
-        added = [change.column] if isinstance(change, AddColumnOp) else []
-        for item in change.columns if isinstance(change, CreateTableOp) else added:
+        added = [change.column] if isinstance(change, ops.AddColumnOp) else []
+        for item in change.columns if isinstance(change, ops.CreateTableOp) else added:
             if isinstance(item, Column) and item.computed:
                 item.computed.persisted = True
 
 
-def _using(change: AlterColumnOp, dialect: Dialect) -> str:
+def _using(change: ops.AlterColumnOp, dialect: Dialect) -> str:
     name = dialect.identifier_preparer.quote(change.column_name)
     old, new = change.existing_type, change.modify_type
     # Between an enum and what is no text there is no other way.
@@ -114,8 +107,8 @@ def _using(change: AlterColumnOp, dialect: Dialect) -> str:
     return f"{name}::TEXT::{kind}" if is_far else f"{name}::{kind}"
 
 
-@renderers.dispatch_for(AlterColumnOp, replace=True)
-def _alter_column_whole(ctx: AutogenContext, operation: AlterColumnOp) -> str:
+@renderers.dispatch_for(ops.AlterColumnOp, replace=True)
+def _alter_column_whole(ctx: AutogenContext, operation: ops.AlterColumnOp) -> str:
     """With what Alembic 1.20.1 leaves out."""
     text: str = _alter_column(ctx, operation).removesuffix(")")
     existing, new = operation.existing_server_default, operation.modify_server_default

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from alembic.operations.ops import UpgradeOps
+from alembic.operations import ops
 from sqlalchemy import Connection, Dialect, MetaData, inspect
 
 from ..schema import reflections
@@ -38,7 +38,7 @@ def put_aside(renamed: Part, _: Completion) -> Part:
     return renamed
 
 
-def around(_: UpgradeOps, _completion: Completion) -> tuple[list[Part], list[Part]]:
+def around(_: ops.UpgradeOps, _completion: Completion) -> tuple[list[Part], list[Part]]:
     """What comes before the operations, which are changed, and after them."""
     return [], []
 

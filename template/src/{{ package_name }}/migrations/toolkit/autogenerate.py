@@ -8,15 +8,7 @@ from typing import Any, Literal
 import sqlalchemy
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import _repr_type
-from alembic.operations.ops import (
-    AlterColumnOp,
-    CreateTableOp,
-    DropIndexOp,
-    DropTableOp,
-    MigrateOperation,
-    MigrationScript,
-    ModifyTableOps,
-)
+from alembic.operations import MigrateOperation, ops
 from alembic.runtime.migration import MigrationContext
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
@@ -88,7 +80,7 @@ def _public(found: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
     return found
 
 
-def drop_tables_whole(_: MigrationContext, __: Any, directives: list[MigrationScript]) -> None:
+def drop_tables_whole(_: MigrationContext, __: Any, directives: list[ops.MigrationScript]) -> None:
     for script in directives:
         for container in (*script.upgrade_ops_list, *script.downgrade_ops_list):
             leave_out_indexes_of_dropped_tables(container.ops)
@@ -96,22 +88,24 @@ def drop_tables_whole(_: MigrationContext, __: Any, directives: list[MigrationSc
 
 def leave_out_indexes_of_dropped_tables(operations: Sequence[MigrateOperation]) -> None:
     """A table takes them along. Alone, MySQL keeps one that a foreign key needs."""
-    gone = {(each.schema, each.table_name) for each in operations if isinstance(each, DropTableOp)}
+    gone = {
+        (each.schema, each.table_name) for each in operations if isinstance(each, ops.DropTableOp)
+    }
     for each in operations:
-        if isinstance(each, ModifyTableOps) and (each.schema, each.table_name) in gone:
-            each.ops = [part for part in each.ops if not isinstance(part, DropIndexOp)]
+        if isinstance(each, ops.ModifyTableOps) and (each.schema, each.table_name) in gone:
+            each.ops = [part for part in each.ops if not isinstance(part, ops.DropIndexOp)]
 
 
 def leave_out_info(operations: Sequence[MigrateOperation]) -> None:
     """It is for Python alone, and may hold what cannot be written."""
     for each in operations:
-        if isinstance(each, CreateTableOp):
+        if isinstance(each, ops.CreateTableOp):
             each.info = {}
 
 
 def leave_computed_alone(
     _: AutogenContext,
-    operation: AlterColumnOp,
+    operation: ops.AlterColumnOp,
     schema: str | None,
     table: str,
     name: str,

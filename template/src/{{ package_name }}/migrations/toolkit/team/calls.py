@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from alembic.operations.ops import BulkInsertOp
+from alembic.operations import ops
 from alembic.script import Script
 
 from ..review.recording import Recording
@@ -92,5 +92,5 @@ def made_calls(script: Script, recording: Recording) -> Iterator[Call]:
         if statement.origin == "sql" and not _is_seen(statement.sql):
             yield Call(script, statement.line, statement.sql)
     for line, operation, _ in recording.operations:
-        if isinstance(operation, BulkInsertOp):
+        if isinstance(operation, ops.BulkInsertOp):
             yield Call(script, line, f"rows for {operation.table.name}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from alembic.operations.ops import AlterColumnOp, MigrateOperation, ModifyTableOps, UpgradeOps
+from alembic.operations import MigrateOperation, ops
 from sqlalchemy import DefaultClause, Dialect, Enum
 
 from .casts import can_cast
@@ -11,15 +11,15 @@ from .completion import Completion
 from .items import table_of
 
 
-def put_aside(operations: UpgradeOps, completion: Completion) -> None:
+def put_aside(operations: ops.UpgradeOps, completion: Completion) -> None:
     for each in operations.ops:
-        if isinstance(each, ModifyTableOps):
+        if isinstance(each, ops.ModifyTableOps):
             each.ops = [step for change in each.ops for step in _steps(change, completion)]
 
 
 def _steps(change: MigrateOperation, completion: Completion) -> Iterator[MigrateOperation]:
     dialect = completion.connection.dialect
-    if not isinstance(change, AlterColumnOp) or _goes_along(change, dialect):
+    if not isinstance(change, ops.AlterColumnOp) or _goes_along(change, dialect):
         yield change
         return
     old, new = change.existing_server_default, change.modify_server_default
@@ -34,7 +34,7 @@ def _steps(change: MigrateOperation, completion: Completion) -> Iterator[Migrate
         yield _set_default(change, change.modify_type, None, new)
 
 
-def _goes_along(change: AlterColumnOp, dialect: Dialect) -> bool:
+def _goes_along(change: ops.AlterColumnOp, dialect: Dialect) -> bool:
     """There and back; one that names an enum would keep it."""
     if change.modify_type is None or not _has_default(change):
         return True
@@ -42,7 +42,7 @@ def _goes_along(change: AlterColumnOp, dialect: Dialect) -> bool:
     return all(can_cast(way, dialect) and not isinstance(way.existing_type, Enum) for way in ways)
 
 
-def _has_default(change: AlterColumnOp) -> bool:
+def _has_default(change: ops.AlterColumnOp) -> bool:
     """And not what makes the value of each row."""
     found = [
         each for each in (change.existing_server_default, change.modify_server_default) if each
@@ -50,8 +50,8 @@ def _has_default(change: AlterColumnOp) -> bool:
     return bool(found) and all(isinstance(each, DefaultClause) for each in found)
 
 
-def _set_default(change: AlterColumnOp, kind: Any, old: Any, new: Any) -> AlterColumnOp:
-    return AlterColumnOp(
+def _set_default(change: ops.AlterColumnOp, kind: Any, old: Any, new: Any) -> ops.AlterColumnOp:
+    return ops.AlterColumnOp(
         change.table_name,
         change.column_name,
         schema=change.schema,

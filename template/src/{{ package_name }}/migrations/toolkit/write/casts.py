@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from alembic.operations.ops import AlterColumnOp
+from alembic.operations import ops
 from sqlalchemy import Dialect, types
 
 #: By what values are: there is a way from each to itself, to a text, and to these.
@@ -12,7 +12,7 @@ WAYS: Mapping[type, set[type]] = {
 }
 
 
-def can_cast(change: AlterColumnOp, dialect: Dialect) -> bool:
+def can_cast(change: ops.AlterColumnOp, dialect: Dialect) -> bool:
     if change.existing_type is None or change.modify_type is None:
         return True
     old, new = change.existing_type._type_affinity, change.modify_type._type_affinity

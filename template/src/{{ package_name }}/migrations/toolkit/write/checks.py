@@ -4,12 +4,7 @@ from collections.abc import Iterable, Iterator
 from copy import copy
 from typing import Any
 
-from alembic.operations.ops import (
-    AddColumnOp,
-    CreateCheckConstraintOp,
-    MigrateOperation,
-    ModifyTableOps,
-)
+from alembic.operations import MigrateOperation, ops
 from alembic.util import CommandError
 from alembic.util.sqla_compat import _is_type_bound
 from sqlalchemy import CheckConstraint, Dialect, MetaData, Table, types
@@ -55,7 +50,7 @@ def leave_out_of_changes(operations: Operations) -> None:
 def drop_namesakes(operations: Operations, completion: Completion) -> None:
     """The one of a column that goes may have the name of the one of a column that comes."""
     for each in operations:
-        if isinstance(each, ModifyTableOps):
+        if isinstance(each, ops.ModifyTableOps):
             brought = [thing for change in each.ops for thing in _brought(change, completion)]
             gone = [thing for thing in brought if thing in completion.found]
             each.ops[:0] = [drop for thing in gone for drop in completion.drop(thing).up]
@@ -66,7 +61,7 @@ def leave_out_doubled(operations: Operations, completion: Completion) -> None:
     brought = {thing for change in changes(operations) for thing in _brought(change, completion)}
     take_out(
         operations,
-        lambda each: isinstance(each, CreateCheckConstraintOp) and thing_of(each) in brought,
+        lambda each: isinstance(each, ops.CreateCheckConstraintOp) and thing_of(each) in brought,
     )
 
 
@@ -76,7 +71,7 @@ def _has_check(kind: types.TypeEngine[Any] | None) -> bool:
 
 def _brought(change: MigrateOperation, completion: Completion) -> Iterator[Thing]:
     table = completion.models.get(table_of(change))
-    if isinstance(change, AddColumnOp) and table is not None:
+    if isinstance(change, ops.AddColumnOp) and table is not None:
         for check in _of_types(table):
             if change.column.name in check.columns:
                 yield Thing(table.fullname, "check", str(check.name))

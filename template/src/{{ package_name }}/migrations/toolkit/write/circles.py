@@ -2,12 +2,7 @@
 
 from typing import TypeGuard
 
-from alembic.operations.ops import (
-    AddConstraintOp,
-    CreateTableOp,
-    DropConstraintOp,
-    MigrateOperation,
-)
+from alembic.operations import MigrateOperation, ops
 from sqlalchemy import ForeignKeyConstraint
 from sqlalchemy.schema import SchemaItem
 
@@ -22,15 +17,15 @@ def untie(part: Part) -> None:
 
 
 def _untie(creating: list[MigrateOperation], dropping: list[MigrateOperation]) -> None:
-    tables = [each for each in creating if isinstance(each, CreateTableOp)]
+    tables = [each for each in creating if isinstance(each, ops.CreateTableOp)]
     closing: list[ForeignKeyConstraint] = []
     later = set(map(table_of, tables))
     for table in tables:
         later.remove(table_of(table))
         closing += [item for item in table.columns if _refers(item, later)]
         table.columns = [item for item in table.columns if not _refers(item, later)]
-    creating += [AddConstraintOp.from_constraint(each) for each in closing]
-    dropping[:0] = [DropConstraintOp.from_constraint(each) for each in closing]
+    creating += [ops.AddConstraintOp.from_constraint(each) for each in closing]
+    dropping[:0] = [ops.DropConstraintOp.from_constraint(each) for each in closing]
 
 
 def _refers(item: SchemaItem, tables: set[str]) -> TypeGuard[ForeignKeyConstraint]:

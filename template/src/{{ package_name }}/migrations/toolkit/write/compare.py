@@ -12,14 +12,7 @@ from functools import partial
 from typing import cast
 
 from alembic.autogenerate.api import AutogenContext
-from alembic.operations.ops import (
-    AlterColumnOp,
-    CreateCheckConstraintOp,
-    CreateIndexOp,
-    CreateUniqueConstraintOp,
-    DropIndexOp,
-    MigrateOperation,
-)
+from alembic.operations import MigrateOperation, ops
 from alembic.runtime.environment import NameFilterParentNames, NameFilterType
 from alembic.util import CommandError
 from alembic.util.sqla_compat import _get_constraint_final_name
@@ -104,12 +97,12 @@ def is_false(change: MigrateOperation, found: Facts, wanted: Facts, dialect: Dia
     BOOLEAN, or UNIQUE for what is the primary key.
     """
     match change:
-        case AlterColumnOp(modify_server_default=Identity()):
+        case ops.AlterColumnOp(modify_server_default=Identity()):
             return False
-        case AlterColumnOp() | CreateIndexOp() | DropIndexOp():
+        case ops.AlterColumnOp() | ops.CreateIndexOp() | ops.DropIndexOp():
             thing = thing_of(change)
             return thing in found and found[thing] == wanted.get(thing)
-        case CreateUniqueConstraintOp() | CreateCheckConstraintOp():
+        case ops.CreateUniqueConstraintOp() | ops.CreateCheckConstraintOp():
             name = _get_constraint_final_name(change.to_constraint(), dialect)
             made = {thing.name for thing in wanted if thing.table == table_of(change)}
             return bool(name and made) and name not in made

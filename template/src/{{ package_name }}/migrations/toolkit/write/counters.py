@@ -2,7 +2,7 @@
 
 import re
 
-from alembic.operations.ops import ExecuteSQLOp
+from alembic.operations import ops
 from sqlalchemy import Connection, text
 
 from ..schema.snapshot import Thing
@@ -20,4 +20,4 @@ def change(column: Thing, found: str, wanted: str, connection: Connection) -> Pa
         return None
     place = {"table": quoted(column.table, connection.dialect), "column": column.name}
     alter = f"ALTER SEQUENCE {connection.scalar(NAME, place)} AS"
-    return Part([ExecuteSQLOp(f"{alter} {new[1]}")], [ExecuteSQLOp(f"{alter} {old[1]}")])
+    return Part([ops.ExecuteSQLOp(f"{alter} {new[1]}")], [ops.ExecuteSQLOp(f"{alter} {old[1]}")])

@@ -3,19 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from alembic.operations.ops import (
-    AlterColumnOp,
-    DropColumnOp,
-    DropConstraintOp,
-    DropIndexOp,
-    MigrateOperation,
-)
+from alembic.operations import MigrateOperation, ops
 
 from ..schema.snapshot import Facts, Thing
 from .completion import Completion
 from .parts import COMES_BACK, Part, changes_of_columns, take_out
 
-DROPS = (DropConstraintOp, DropIndexOp, DropColumnOp)
+DROPS = (ops.DropConstraintOp, ops.DropIndexOp, ops.DropColumnOp)
 #: Kinds, and how those of them read that compute: an index on a column alone takes its new name.
 COMPUTES = {"check": "", "column": r"GENERATED ALWAYS", "index": r"[(,]\("}
 
@@ -31,7 +25,7 @@ def put_aside(renamed: Part, completion: Completion) -> Part:
     return Part(up, down)
 
 
-def _naming(change: AlterColumnOp, found: Facts) -> Iterator[Thing]:
+def _naming(change: ops.AlterColumnOp, found: Facts) -> Iterator[Thing]:
     quoted = "`" + change.column_name.replace("`", "``") + "`"
     for thing, text in found.items():
         computes = thing.kind in COMPUTES and re.search(COMPUTES[thing.kind], text)

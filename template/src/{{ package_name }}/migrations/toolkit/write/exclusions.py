@@ -1,6 +1,6 @@
 """Constraints that exclude rows, as PostgreSQL has them: it tells all of one, and SQLAlchemy nothing."""
 
-from alembic.operations.ops import ExecuteSQLOp, MigrateOperation
+from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Dialect
 
 from ..schema.snapshot import Thing
@@ -16,6 +16,6 @@ def _steps(
     thing: Thing, old: str | None, new: str | None, dialect: Dialect
 ) -> list[MigrateOperation]:
     table, name = quoted(thing.table, dialect), quoted_word(thing.name, dialect)
-    drop = ExecuteSQLOp(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
-    add = ExecuteSQLOp(f"ALTER TABLE {table} ADD CONSTRAINT {name} {new}")
+    drop = ops.ExecuteSQLOp(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    add = ops.ExecuteSQLOp(f"ALTER TABLE {table} ADD CONSTRAINT {name} {new}")
     return [*([drop] if old else []), *([add] if new else [])]

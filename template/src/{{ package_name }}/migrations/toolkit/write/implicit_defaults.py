@@ -3,13 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from alembic.operations.ops import (
-    AddColumnOp,
-    AlterColumnOp,
-    CreateTableOp,
-    MigrateOperation,
-    UpgradeOps,
-)
+from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Column, Computed, DefaultClause, text
 
 from ..schema.snapshot import Facts, Thing
@@ -30,19 +24,19 @@ def keep_counting(part: Part, counting: Facts) -> None:
             up.kw["autoincrement"] = down.kw["autoincrement"] = True
 
 
-def _takes_default(change: AlterColumnOp) -> bool:
+def _takes_default(change: ops.AlterColumnOp) -> bool:
     nullable = change.modify_nullable
     is_nullable = change.existing_nullable if nullable is None else nullable
     return change.modify_server_default is None and bool(is_nullable)
 
 
-def leave_computed_alone(operations: UpgradeOps) -> None:
+def leave_computed_alone(operations: ops.UpgradeOps) -> None:
     """Alembic 1.20.1 cannot alter a computed column there: it is made anew, by `Completion`."""
     take_out(operations.ops, _alters_computed)
 
 
 def _alters_computed(change: MigrateOperation) -> bool:
-    return isinstance(change, AlterColumnOp) and isinstance(
+    return isinstance(change, ops.AlterColumnOp) and isinstance(
         change.existing_server_default, Computed
     )
 
@@ -50,9 +44,9 @@ def _alters_computed(change: MigrateOperation) -> bool:
 def leave_computed_open(operations: Sequence[MigrateOperation]) -> None:
     """MariaDB takes no NOT NULL of a computed column, and no model has to say so."""
     for change in changes(operations):
-        if isinstance(change, AddColumnOp):
+        if isinstance(change, ops.AddColumnOp):
             change.column = _open(change.column)
-        elif isinstance(change, CreateTableOp):
+        elif isinstance(change, ops.CreateTableOp):
             change.columns = [
                 _open(item) if isinstance(item, Column) else item for item in change.columns
             ]

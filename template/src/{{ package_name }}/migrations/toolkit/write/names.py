@@ -5,7 +5,7 @@ To make one anew takes long, and what a foreign key needs cannot be dropped.
 
 from collections.abc import Callable, Mapping
 
-from alembic.operations.ops import ExecuteSQLOp, MigrateOperation, UpgradeOps
+from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Dialect
 
 from ..schema.snapshot import Thing, named_otherwise
@@ -18,7 +18,9 @@ KINDS = ("index", "unique constraint")
 Statements = Mapping[str, str]
 
 
-def changed(operations: UpgradeOps, completion: Completion, statements: Statements) -> list[Part]:
+def changed(
+    operations: ops.UpgradeOps, completion: Completion, statements: Statements
+) -> list[Part]:
     """Instead of operations that drop the one or make the other, which are taken out."""
     return [
         renamed(old, new, completion.connection.dialect, statements)
@@ -33,7 +35,7 @@ def renamed(old: Thing, new: Thing, dialect: Dialect, statements: Statements) ->
     return Part([there], [back])
 
 
-def _rename(old: Thing, new: Thing, dialect: Dialect, statements: Statements) -> ExecuteSQLOp:
+def _rename(old: Thing, new: Thing, dialect: Dialect, statements: Statements) -> ops.ExecuteSQLOp:
     schema, dot, _ = old.table.rpartition(".")
     names = {
         "table": quoted(old.table, dialect),
@@ -41,7 +43,7 @@ def _rename(old: Thing, new: Thing, dialect: Dialect, statements: Statements) ->
         "old": quoted_word(old.name, dialect),
         "new": quoted_word(new.name, dialect),
     }
-    return ExecuteSQLOp(statements[old.kind].format(**names))
+    return ops.ExecuteSQLOp(statements[old.kind].format(**names))
 
 
 def _is_about(old: Thing, new: Thing) -> Callable[[MigrateOperation], bool]:

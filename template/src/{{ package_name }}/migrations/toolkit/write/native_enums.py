@@ -5,15 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from alembic.operations.ops import (
-    AlterColumnOp,
-    CreateTableOp,
-    DropColumnOp,
-    DropTableOp,
-    ExecuteSQLOp,
-    MigrateOperation,
-    UpgradeOps,
-)
+from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Dialect, Enum
 from sqlalchemy.types import TypeEngine
 
@@ -24,19 +16,19 @@ from .parts import Part, changes, quoted
 Kinds = type[MigrateOperation] | tuple[type[MigrateOperation], ...]
 
 VALUES = re.compile(r"E?'(?:[^']|'')*'")
-GOES = (DropTableOp, DropColumnOp, AlterColumnOp)
+GOES = (ops.DropTableOp, ops.DropColumnOp, ops.AlterColumnOp)
 
 
-def around(operations: UpgradeOps, completion: Completion) -> tuple[list[Part], list[Part]]:
+def around(operations: ops.UpgradeOps, completion: Completion) -> tuple[list[Part], list[Part]]:
     """A table of the models brings its types along, and one that is dropped leaves them behind."""
     found, dialect = completion.found, completion.connection.dialect
     if "alembic_postgresql_enum" in sys.modules:
         return [], []  # A library that writes them, once it is imported.
     # Where nobody knows, none comes or goes.
     wanted = completion.wanted if completion.wanted or not completion.models else found
-    brought, gone = (set(_names(operations.ops, kinds)) for kinds in (CreateTableOp, GOES))
+    brought, gone = (set(_names(operations.ops, kinds)) for kinds in (ops.CreateTableOp, GOES))
     more = [
-        Part([ExecuteSQLOp(f"ALTER TYPE {quoted(thing.name, dialect)} {addition}")])
+        Part([ops.ExecuteSQLOp(f"ALTER TYPE {quoted(thing.name, dialect)} {addition}")])
         for thing in sorted(found.keys() & wanted.keys())
         if thing.kind == "type"
         for addition in _additions(found[thing], wanted[thing])
@@ -65,13 +57,13 @@ def _additions(found: str, wanted: str) -> Iterator[str]:
 
 def _only_in(
     these: Facts, those: Facts, dialect: Dialect
-) -> Iterator[tuple[str, ExecuteSQLOp, ExecuteSQLOp]]:
+) -> Iterator[tuple[str, ops.ExecuteSQLOp, ops.ExecuteSQLOp]]:
     """Their names, and what makes and drops them."""
     for thing, text in these.items():
         if thing.kind == "type" and thing not in those and text.startswith("ENUM"):
             name = quoted(thing.name, dialect)
-            create = ExecuteSQLOp(f"CREATE TYPE {name} AS {text}")
-            yield thing.name, create, ExecuteSQLOp(f"DROP TYPE {name}")
+            create = ops.ExecuteSQLOp(f"CREATE TYPE {name} AS {text}")
+            yield thing.name, create, ops.ExecuteSQLOp(f"DROP TYPE {name}")
 
 
 def _names(operations: list[MigrateOperation], kinds: Kinds) -> Iterator[str]:
@@ -85,10 +77,10 @@ def _names(operations: list[MigrateOperation], kinds: Kinds) -> Iterator[str]:
 
 def _types(change: MigrateOperation) -> list[TypeEngine[Any] | None]:
     match change:
-        case CreateTableOp() | DropTableOp():
+        case ops.CreateTableOp() | ops.DropTableOp():
             return [column.type for column in change.to_table().columns]
-        case DropColumnOp():
+        case ops.DropColumnOp():
             return [change.to_column().type]
-        case AlterColumnOp() if change.modify_type is not None:
+        case ops.AlterColumnOp() if change.modify_type is not None:
             return [change.existing_type]
     return []

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from alembic.operations.ops import ExecuteSQLOp
+from alembic.operations import ops
 from sqlalchemy import Connection, Table, inspect
 
 from .parts import Part
@@ -18,6 +18,6 @@ def made(connection: Connection, tables: Iterable[Table]) -> list[Part]:
     quote = connection.dialect.identifier_preparer.quote_schema
     names = [quote(schema) for schema in of(tables) if schema not in there]
     return [
-        Part([ExecuteSQLOp(f"CREATE SCHEMA {name}")], [ExecuteSQLOp(f"DROP SCHEMA {name}")])
+        Part([ops.ExecuteSQLOp(f"CREATE SCHEMA {name}")], [ops.ExecuteSQLOp(f"DROP SCHEMA {name}")])
         for name in names
     ]

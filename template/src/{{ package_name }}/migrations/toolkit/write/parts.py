@@ -9,19 +9,7 @@ from typing import cast
 import sqlalchemy
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import _render_cmd_body
-from alembic.operations import Operations
-from alembic.operations.ops import (
-    AddColumnOp,
-    AlterColumnOp,
-    DropColumnOp,
-    DropConstraintOp,
-    DropIndexOp,
-    DropTableOp,
-    MigrateOperation,
-    MigrationScript,
-    ModifyTableOps,
-    UpgradeOps,
-)
+from alembic.operations import MigrateOperation, Operations, ops
 from sqlalchemy import Connection, Dialect, Table, inspect
 from sqlalchemy.exc import DBAPIError
 
@@ -50,14 +38,14 @@ def quoted_word(name: str, dialect: Dialect) -> str:
     return dialect.identifier_preparer.quote(name).replace("%%", "%")
 
 
-def reversible(operations: UpgradeOps) -> Part:
+def reversible(operations: ops.UpgradeOps) -> Part:
     return Part(operations.ops, operations.reverse().ops)
 
 
 def changes(operations: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
     """Each by itself: Alembic has those of a table together."""
     for each in operations:
-        yield from each.ops if isinstance(each, ModifyTableOps) else [each]
+        yield from each.ops if isinstance(each, ops.ModifyTableOps) else [each]
 
 
 def take_out(
@@ -65,30 +53,30 @@ def take_out(
 ) -> list[MigrateOperation]:
     taken = list(filter(is_unwanted, changes(operations)))
     for each in operations:
-        if isinstance(each, ModifyTableOps):
+        if isinstance(each, ops.ModifyTableOps):
             each.ops = [change for change in each.ops if change not in taken]
     operations[:] = [each for each in operations if each not in taken and not _is_empty(each)]
     return taken
 
 
 def _is_empty(operation: MigrateOperation) -> bool:
-    return isinstance(operation, ModifyTableOps) and not operation.ops
+    return isinstance(operation, ops.ModifyTableOps) and not operation.ops
 
 
-def put_in_order(operations: UpgradeOps, connection: Connection) -> None:
+def put_in_order(operations: ops.UpgradeOps, connection: Connection) -> None:
     """So that nothing is named that is not there yet, or goes while it is named.
 
     And alike in each run: Alembic drops in the order of a set.
     """
     dropped = {
-        table_of(each): each.schema for each in operations.ops if isinstance(each, DropTableOp)
+        table_of(each): each.schema for each in operations.ops if isinstance(each, ops.DropTableOp)
     }
     order = _children_first({*dropped.values()}, connection)
     places = {name: place for place, name in enumerate(order, 1) if name in dropped}
     # Each with its indexes, which the way back makes before another table refers to them.
     operations.ops.sort(key=lambda each: places.get(table_of(each), 0))
     for each in operations.ops:
-        if isinstance(each, ModifyTableOps):
+        if isinstance(each, ops.ModifyTableOps):
             each.ops.sort(key=lambda change: (_turn(change), _name_of_dropped(change)))
 
 
@@ -101,14 +89,14 @@ def _children_first(schemas: Iterable[str | None], connection: Connection) -> It
 
 def _name_of_dropped(change: MigrateOperation) -> str:
     match change:
-        case DropColumnOp():
+        case ops.DropColumnOp():
             return change.column_name
-        case DropConstraintOp(constraint_type="foreignkey"):
+        case ops.DropConstraintOp(constraint_type="foreignkey"):
             return str(change.constraint_name)
     return ""
 
 
-def put_references_first(operations: UpgradeOps) -> None:
+def put_references_first(operations: ops.UpgradeOps) -> None:
     """Of all tables, since what they need may be another table's."""
     operations.ops[:0] = take_out(operations.ops, lambda change: _turn(change) == 0)
 
@@ -116,28 +104,28 @@ def put_references_first(operations: UpgradeOps) -> None:
 def _turn(change: MigrateOperation) -> int:
     """References go before the index that they need, and all that names a column before it changes."""
     match change:
-        case DropConstraintOp(constraint_type="foreignkey"):
+        case ops.DropConstraintOp(constraint_type="foreignkey"):
             return 0
-        case DropConstraintOp() | DropIndexOp():
+        case ops.DropConstraintOp() | ops.DropIndexOp():
             return 1
-        case AddColumnOp() if change.column.computed is None:
+        case ops.AddColumnOp() if change.column.computed is None:
             return 2
-        case DropColumnOp():
+        case ops.DropColumnOp():
             return 4 if change.to_column().computed is None else 1
     return 3
 
 
 def in_table(table: Table, *operations: MigrateOperation) -> Part:
     """Each must know its way back."""
-    changes = ModifyTableOps(table.name, operations, schema=table.schema)
-    return reversible(UpgradeOps([changes]))
+    changes = ops.ModifyTableOps(table.name, operations, schema=table.schema)
+    return reversible(ops.UpgradeOps([changes]))
 
 
-def changes_of_columns(operations: Iterable[MigrateOperation]) -> Iterator[AlterColumnOp]:
-    return (change for change in changes(operations) if isinstance(change, AlterColumnOp))
+def changes_of_columns(operations: Iterable[MigrateOperation]) -> Iterator[ops.AlterColumnOp]:
+    return (change for change in changes(operations) if isinstance(change, ops.AlterColumnOp))
 
 
-def put_together(script: MigrationScript, parts: Iterable[Part]) -> None:
+def put_together(script: ops.MigrationScript, parts: Iterable[Part]) -> None:
     parts = list(parts)
     script.upgrade_ops_list[-1].ops = [each for part in parts for each in part.up]
     script.downgrade_ops_list[-1].ops = [each for part in reversed(parts) for each in part.down]
@@ -160,13 +148,13 @@ class Trial:
 
     def _parts(self, operations: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
         for each in operations:
-            if isinstance(each, ModifyTableOps) and not self._is_batch:
+            if isinstance(each, ops.ModifyTableOps) and not self._is_batch:
                 yield from each.ops
             else:
                 yield each
 
     def _try(self, operation: MigrateOperation) -> str | None:
-        code = _render_cmd_body(UpgradeOps([operation]), self._context)
+        code = _render_cmd_body(ops.UpgradeOps([operation]), self._context)
         lines = [*sorted(self._context.imports), code]
         try:
             # Where a change of a table commits, a savepoint would be gone.

@@ -9,16 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from alembic.operations.ops import (
-    AddColumnOp,
-    AlterColumnOp,
-    CreateTableOp,
-    DropColumnOp,
-    DropTableOp,
-    ModifyTableOps,
-    RenameTableOp,
-    UpgradeOps,
-)
+from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Column, Table
@@ -57,7 +48,7 @@ class Renames:
         self._said = [_said(text) for text in given("rename")]
 
     def settle(
-        self, find: Callable[[], UpgradeOps], run: Callable[[Sequence[Part]], list[Part]]
+        self, find: Callable[[], ops.UpgradeOps], run: Callable[[Sequence[Part]], list[Part]]
     ) -> list[Part]:
         """Tables first, so that their columns can be compared: `run` compares again."""
         parts: list[Part] = []
@@ -98,29 +89,29 @@ class Renames:
             f" `{again('no-rename')}`."
         )
 
-    def _tables(self, found: UpgradeOps) -> Iterator[Candidate]:
-        gone = [each for each in found.ops if isinstance(each, DropTableOp)]
-        new = [each for each in found.ops if isinstance(each, CreateTableOp)]
+    def _tables(self, found: ops.UpgradeOps) -> Iterator[Candidate]:
+        gone = [each for each in found.ops if isinstance(each, ops.DropTableOp)]
+        new = [each for each in found.ops if isinstance(each, ops.CreateTableOp)]
         for drop in gone:
             for create in (each for each in new if each.schema == drop.schema):
                 is_alike = self._are_alike(drop.to_table(), create.to_table())
                 before, after, schema = drop.table_name, create.table_name, drop.schema
                 part = Part(
-                    [RenameTableOp(before, after, schema=schema)],
-                    [RenameTableOp(after, before, schema=schema)],
+                    [ops.RenameTableOp(before, after, schema=schema)],
+                    [ops.RenameTableOp(after, before, schema=schema)],
                 )
                 yield Candidate(qualified(before, schema), after, is_alike, part)
 
-    def _columns(self, found: UpgradeOps) -> Iterator[Candidate]:
+    def _columns(self, found: ops.UpgradeOps) -> Iterator[Candidate]:
         for table in found.ops:
-            if isinstance(table, ModifyTableOps):
-                gone = [each for each in table.ops if isinstance(each, DropColumnOp)]
-                new = [each for each in table.ops if isinstance(each, AddColumnOp)]
+            if isinstance(table, ops.ModifyTableOps):
+                gone = [each for each in table.ops if isinstance(each, ops.DropColumnOp)]
+                new = [each for each in table.ops if isinstance(each, ops.AddColumnOp)]
                 for drop in gone:
                     for add in new:
                         yield self._column(table, drop.to_column(), add.column)
 
-    def _column(self, table: ModifyTableOps, old: Column[Any], new: Column[Any]) -> Candidate:
+    def _column(self, table: ops.ModifyTableOps, old: Column[Any], new: Column[Any]) -> Candidate:
         is_alike = self._is_of_type(old, new)
         kept: dict[str, Any] = {
             # In the words of the model, which are fewer.
@@ -130,11 +121,11 @@ class Renames:
             "existing_comment": old.comment,
         }
         name, schema = table.table_name, table.schema
-        up = AlterColumnOp(name, old.name, schema=schema, modify_name=new.name, **kept)
-        down = AlterColumnOp(name, new.name, schema=schema, modify_name=old.name, **kept)
+        up = ops.AlterColumnOp(name, old.name, schema=schema, modify_name=new.name, **kept)
+        down = ops.AlterColumnOp(name, new.name, schema=schema, modify_name=old.name, **kept)
         part = Part(
-            [ModifyTableOps(name, [up], schema=schema)],
-            [ModifyTableOps(name, [down], schema=schema)],
+            [ops.ModifyTableOps(name, [up], schema=schema)],
+            [ops.ModifyTableOps(name, [down], schema=schema)],
         )
         return Candidate(f"{qualified(name, schema)}.{old.name}", new.name, is_alike, part)
 

@@ -9,11 +9,7 @@ from alembic.autogenerate.render import (
     renderers,
 )
 from alembic.ddl.impl import DefaultImpl
-from alembic.operations.ops import (
-    CreatePrimaryKeyOp,
-    ExecuteSQLOp,
-    RenameTableOp,
-)
+from alembic.operations import ops
 from sqlalchemy import ClauseElement, TextClause
 
 #: What `text()` would take for a parameter.
@@ -43,8 +39,8 @@ def write_text_to_be_read(impl: DefaultImpl) -> None:
     vars(impl)["render_ddl_sql_expr"] = write
 
 
-@renderers.dispatch_for(ExecuteSQLOp, replace=True)
-def _execute_sql(ctx: AutogenContext, operation: ExecuteSQLOp) -> str:
+@renderers.dispatch_for(ops.ExecuteSQLOp, replace=True)
+def _execute_sql(ctx: AutogenContext, operation: ops.ExecuteSQLOp) -> str:
     sql = without_parameters(str(operation.sqltext))
     return f"{_alembic_autogenerate_prefix(ctx)}execute({sql!r})"
 
@@ -53,14 +49,14 @@ def without_parameters(sql: str) -> str:
     return PARAMETER.sub(r"\:", sql)
 
 
-@renderers.dispatch_for(RenameTableOp, replace=True)
-def _rename_table(ctx: AutogenContext, operation: RenameTableOp) -> str:
+@renderers.dispatch_for(ops.RenameTableOp, replace=True)
+def _rename_table(ctx: AutogenContext, operation: ops.RenameTableOp) -> str:
     names = operation.table_name, operation.new_table_name
     return _call(ctx, "rename_table", *names, schema=operation.schema)
 
 
-@renderers.dispatch_for(CreatePrimaryKeyOp, replace=True)
-def _create_primary_key(ctx: AutogenContext, operation: CreatePrimaryKeyOp) -> str:
+@renderers.dispatch_for(ops.CreatePrimaryKeyOp, replace=True)
+def _create_primary_key(ctx: AutogenContext, operation: ops.CreatePrimaryKeyOp) -> str:
     name = operation.constraint_name
     table = () if ctx._has_batch else (operation.table_name,)
     columns, schema = list(map(str, operation.columns)), operation.schema

@@ -10,15 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import fill, indent
 from typing import Any
 
-from alembic.operations.ops import (
-    AddColumnOp,
-    AlterColumnOp,
-    AlterTableOp,
-    DropColumnOp,
-    DropTableOp,
-    MigrateOperation,
-    MigrationScript,
-)
+from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Column, Dialect, Enum
 from sqlalchemy.types import TypeEngine
 
@@ -45,9 +37,9 @@ Found = dict[str, str]
 def losses(changes: Sequence[MigrateOperation]) -> Found:
     found = {}
     for change in changes:
-        if isinstance(change, DropTableOp):
+        if isinstance(change, ops.DropTableOp):
             found[table_of(change)] = ROWS
-        elif isinstance(change, DropColumnOp) and COMES_BACK not in change.info:
+        elif isinstance(change, ops.DropColumnOp) and COMES_BACK not in change.info:
             has_way_back = not _lacks_values(change.to_column())
             found[_place(change, change.column_name)] = VALUES if has_way_back else NO_WAY_BACK
     return found
@@ -56,9 +48,9 @@ def losses(changes: Sequence[MigrateOperation]) -> Found:
 def risks(changes: Sequence[MigrateOperation], dialect: Dialect) -> Found:
     found = {}
     for change in changes:
-        if isinstance(change, AddColumnOp) and _lacks_values(change.column):
+        if isinstance(change, ops.AddColumnOp) and _lacks_values(change.column):
             found[_place(change, change.column.name)] = NOT_NULL
-        elif isinstance(change, AlterColumnOp):
+        elif isinstance(change, ops.AlterColumnOp):
             place = _place(change, change.column_name)
             if not can_cast(change, dialect):
                 found[place] = CAST.format(*map(_shown, (change.existing_type, change.modify_type)))
@@ -67,7 +59,7 @@ def risks(changes: Sequence[MigrateOperation], dialect: Dialect) -> Found:
     return found
 
 
-def _place(change: AlterTableOp, column: str) -> str:
+def _place(change: ops.AlterTableOp, column: str) -> str:
     return f"{table_of(change)}.{column}"
 
 
@@ -80,7 +72,7 @@ def _lacks_values(column: Column[Any]) -> bool:
     return not column.nullable and not is_given
 
 
-def declare(script: MigrationScript, lost: Found, risky: Found, left: Iterable[str]) -> None:
+def declare(script: ops.MigrationScript, lost: Found, risky: Found, left: Iterable[str]) -> None:
     """Among the imports, where each project's script.py.mako lets something be written."""
     # They are sorted: what begins with # comes first, and a name after `import`.
     remarks = [f"# Write this yourself: {line}." for line in left]
