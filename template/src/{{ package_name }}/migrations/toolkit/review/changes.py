@@ -8,7 +8,7 @@ from alembic.ddl.postgresql import CreateExcludeConstraintOp
 from alembic.operations import MigrateOperation, ops
 
 from ..schema.snapshot import qualified
-from ..write.items import table_of
+from ..write.items import lacks_values, table_of
 
 WIDE = 3
 
@@ -62,8 +62,7 @@ def of_operation(operation: MigrateOperation) -> Iterator[Change]:
 
 def _added(table: str, column: "sa.Column[object]") -> Iterator[Change]:
     name = f"{table}.{column.name}"
-    filled = column.server_default or column.identity or column.computed
-    if not column.nullable and not filled:
+    if lacks_values(column):
         what = f"adds the column {name}, which is NOT NULL and has no default"
         yield Change("not-null-without-default", table, what)
     if column.unique:

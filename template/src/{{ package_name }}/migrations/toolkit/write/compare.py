@@ -16,15 +16,7 @@ from alembic.operations import MigrateOperation, ops
 from alembic.runtime.environment import NameFilterParentNames, NameFilterType
 from alembic.util import CommandError
 from alembic.util.sqla_compat import _get_constraint_final_name
-from sqlalchemy import (
-    URL,
-    Connection,
-    Dialect,
-    Identity,
-    MetaData,
-    Table,
-    inspect,
-)
+from sqlalchemy import URL, Connection, Dialect, Identity, MetaData, Table, inspect
 from sqlalchemy.exc import CompileError, DBAPIError, NoReferenceError
 from sqlalchemy.schema import CreateSchema, SchemaItem
 

@@ -60,6 +60,12 @@ def item_of(table: Table, thing: Thing) -> Item | None:
     return next((each for each in items if each.name == thing.name), None)
 
 
+def lacks_values(column: Column[Any]) -> bool:
+    """Where it is added to rows that are there."""
+    is_given = column.server_default or column.computed or column.identity
+    return not column.nullable and not is_given
+
+
 def adding(item: Item) -> MigrateOperation:
     match item:
         case Column(table=Table() as table):

@@ -4,10 +4,7 @@ import re
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
-from alembic.autogenerate.render import (
-    _alembic_autogenerate_prefix,
-    renderers,
-)
+from alembic.autogenerate.render import _alembic_autogenerate_prefix, renderers
 from alembic.ddl.impl import DefaultImpl
 from alembic.operations import ops
 from sqlalchemy import ClauseElement, TextClause

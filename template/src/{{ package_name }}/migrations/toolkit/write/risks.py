@@ -11,12 +11,12 @@ from textwrap import fill, indent
 from typing import Any
 
 from alembic.operations import MigrateOperation, ops
-from sqlalchemy import Column, Dialect, Enum
+from sqlalchemy import Dialect, Enum
 from sqlalchemy.types import TypeEngine
 
 from . import server
 from .casts import can_cast
-from .items import table_of
+from .items import lacks_values, table_of
 from .parts import COMES_BACK
 
 ROWS = "Dropped with its rows"
@@ -40,7 +40,7 @@ def losses(changes: Sequence[MigrateOperation]) -> Found:
         if isinstance(change, ops.DropTableOp):
             found[table_of(change)] = ROWS
         elif isinstance(change, ops.DropColumnOp) and COMES_BACK not in change.info:
-            has_way_back = not _lacks_values(change.to_column())
+            has_way_back = not lacks_values(change.to_column())
             found[_place(change, change.column_name)] = VALUES if has_way_back else NO_WAY_BACK
     return found
 
@@ -48,7 +48,7 @@ def losses(changes: Sequence[MigrateOperation]) -> Found:
 def risks(changes: Sequence[MigrateOperation], dialect: Dialect) -> Found:
     found = {}
     for change in changes:
-        if isinstance(change, ops.AddColumnOp) and _lacks_values(change.column):
+        if isinstance(change, ops.AddColumnOp) and lacks_values(change.column):
             found[_place(change, change.column.name)] = NOT_NULL
         elif isinstance(change, ops.AlterColumnOp):
             place = _place(change, change.column_name)
@@ -65,11 +65,6 @@ def _place(change: ops.AlterTableOp, column: str) -> str:
 
 def _shown(kind: TypeEngine[Any] | None) -> str:
     return f"the enum {kind.name}" if isinstance(kind, Enum) and kind.name else str(kind)
-
-
-def _lacks_values(column: Column[Any]) -> bool:
-    is_given = column.server_default or column.computed or column.identity
-    return not column.nullable and not is_given
 
 
 def declare(script: ops.MigrationScript, lost: Found, risky: Found, left: Iterable[str]) -> None:
