@@ -40,8 +40,6 @@ FILES = {
         "src/*/migrations/toolkit/apply/concurrently.py",
         "src/*/migrations/toolkit/review/squawk.py",
         "src/*/migrations/toolkit/write/cast_defaults.py",
-        "src/*/migrations/toolkit/write/counters.py",
-        "src/*/migrations/toolkit/write/exclusions.py",
         "src/*/migrations/toolkit/write/native_enums.py",
         "src/*/migrations/toolkit/write/other_schemas.py",
     ],

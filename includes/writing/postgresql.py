@@ -1,19 +1,20 @@
 """What is written otherwise for PostgreSQL: its types and schemas, and casts."""
 
+import re
 from collections.abc import Sequence
 from typing import cast
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import _alter_column, _render_server_default, renderers
 from alembic.operations import MigrateOperation, ops
-from sqlalchemy import Column, Connection, Dialect, Enum, Identity, MetaData, String
+from sqlalchemy import Column, Connection, Dialect, Enum, Identity, MetaData, String, text
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from ..schema.snapshot import Facts, Thing, qualified
-from . import cast_defaults, circles, counters, exclusions, names, native_enums, other_schemas
+from . import cast_defaults, circles, names, native_enums, other_schemas
 from .casts import can_cast
 from .completion import Completion
-from .parts import Part, changes, changes_of_columns, put_references_first
+from .parts import Part, changes, changes_of_columns, put_references_first, quoted, quoted_word
 
 #: What a column that is NOT NULL does to rows that are there.
 WITHOUT_DEFAULT = "fails where there are rows"
@@ -22,6 +23,9 @@ RENAME = {
     "unique constraint": "ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}",
     "primary key": "ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}",
 }
+#: As `compare.facts` has it.
+COUNTED = re.compile(r"nextval\(\) AS (\w+)")
+COUNTER = text("SELECT pg_get_serial_sequence(:table, :column)::regclass::text")
 
 
 def schemas_of_models(tables: Sequence[MetaData]) -> list[str]:
@@ -36,13 +40,33 @@ def is_unseen(thing: Thing, _: Connection, _found: Facts, _wanted: Facts) -> boo
 
 def part(thing: Thing, found: str | None, wanted: str | None, by: Connection) -> Part | None:
     """For a thing that no other database has."""
-    dialect = by.dialect
     match thing.kind:
         case "column":
-            return counters.change(thing, found or "", wanted or "", by)
+            return _counter(thing, found or "", wanted or "", by)
         case "exclusion":
-            return exclusions.change(thing, found, wanted, dialect)
+            there = _exclude(thing, found, wanted, by.dialect)
+            return Part(there, _exclude(thing, wanted, found, by.dialect))
     return None
+
+
+def _counter(column: Thing, found: str, wanted: str, connection: Connection) -> Part | None:
+    """It keeps its type when that of the column changes, and would end at the largest number of that."""
+    old, new = COUNTED.search(found), COUNTED.search(wanted)
+    if old is None or new is None or old[1] == new[1]:
+        return None
+    place = {"table": quoted(column.table, connection.dialect), "column": column.name}
+    alter = f"ALTER SEQUENCE {connection.scalar(COUNTER, place)} AS"
+    return Part([ops.ExecuteSQLOp(f"{alter} {new[1]}")], [ops.ExecuteSQLOp(f"{alter} {old[1]}")])
+
+
+def _exclude(
+    thing: Thing, old: str | None, new: str | None, dialect: Dialect
+) -> list[MigrateOperation]:
+    """From one definition to the other; where there is none, it is not there."""
+    table, name = quoted(thing.table, dialect), quoted_word(thing.name, dialect)
+    drop = ops.ExecuteSQLOp(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    add = ops.ExecuteSQLOp(f"ALTER TABLE {table} ADD CONSTRAINT {name} {new}")
+    return [*([drop] if old else []), *([add] if new else [])]
 
 
 def put_aside(renamed: Part, completion: Completion) -> Part:

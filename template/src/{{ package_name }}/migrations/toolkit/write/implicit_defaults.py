@@ -32,13 +32,12 @@ def _takes_default(change: ops.AlterColumnOp) -> bool:
 
 def leave_computed_alone(operations: ops.UpgradeOps) -> None:
     """Alembic 1.20.1 cannot alter a computed column there: it is made anew, by `Completion`."""
-    take_out(operations.ops, _alters_computed)
-
-
-def _alters_computed(change: MigrateOperation) -> bool:
-    return isinstance(change, ops.AlterColumnOp) and isinstance(
-        change.existing_server_default, Computed
-    )
+    computed = [
+        change
+        for change in changes_of_columns(operations.ops)
+        if isinstance(change.existing_server_default, Computed)
+    ]
+    take_out(operations.ops, computed.__contains__)
 
 
 def leave_computed_open(operations: Sequence[MigrateOperation]) -> None:

@@ -144,14 +144,8 @@ class Trial:
 
     def run(self, operations: Iterable[MigrateOperation]) -> list[str]:
         """What the database refuses, which is left out."""
-        return [refused for each in self._parts(operations) if (refused := self._try(each))]
-
-    def _parts(self, operations: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
-        for each in operations:
-            if isinstance(each, ops.ModifyTableOps) and not self._is_batch:
-                yield from each.ops
-            else:
-                yield each
+        parts = operations if self._is_batch else changes(operations)
+        return [refused for each in parts if (refused := self._try(each))]
 
     def _try(self, operation: MigrateOperation) -> str | None:
         code = _render_cmd_body(ops.UpgradeOps([operation]), self._context)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from alembic.operations import ops
@@ -92,24 +93,26 @@ class Renames:
     def _tables(self, found: ops.UpgradeOps) -> Iterator[Candidate]:
         gone = [each for each in found.ops if isinstance(each, ops.DropTableOp)]
         new = [each for each in found.ops if isinstance(each, ops.CreateTableOp)]
-        for drop in gone:
-            for create in (each for each in new if each.schema == drop.schema):
-                is_alike = self._are_alike(drop.to_table(), create.to_table())
-                before, after, schema = drop.table_name, create.table_name, drop.schema
-                part = Part(
-                    [ops.RenameTableOp(before, after, schema=schema)],
-                    [ops.RenameTableOp(after, before, schema=schema)],
-                )
-                yield Candidate(qualified(before, schema), after, is_alike, part)
+        for drop, create in product(gone, new):
+            if create.schema == drop.schema:
+                yield self._table(drop, create)
+
+    def _table(self, drop: ops.DropTableOp, create: ops.CreateTableOp) -> Candidate:
+        is_alike = self._are_alike(drop.to_table(), create.to_table())
+        old, new, schema = drop.table_name, create.table_name, drop.schema
+        part = Part(
+            [ops.RenameTableOp(old, new, schema=schema)],
+            [ops.RenameTableOp(new, old, schema=schema)],
+        )
+        return Candidate(qualified(old, schema), new, is_alike, part)
 
     def _columns(self, found: ops.UpgradeOps) -> Iterator[Candidate]:
         for table in found.ops:
             if isinstance(table, ops.ModifyTableOps):
                 gone = [each for each in table.ops if isinstance(each, ops.DropColumnOp)]
                 new = [each for each in table.ops if isinstance(each, ops.AddColumnOp)]
-                for drop in gone:
-                    for add in new:
-                        yield self._column(table, drop.to_column(), add.column)
+                for drop, add in product(gone, new):
+                    yield self._column(table, drop.to_column(), add.column)
 
     def _column(self, table: ops.ModifyTableOps, old: Column[Any], new: Column[Any]) -> Candidate:
         is_alike = self._is_of_type(old, new)
