@@ -263,7 +263,8 @@ class Writing(Comparison):
         found = facts(self.connection)
         for thing in self.judge.unlike(found, self.wanted):
             advice = _advice(thing, self.wanted[thing], start, self.context.dialect)
-            for line in differences(_only(thing, found), _only(thing, self.wanted)):
+            here = {thing: found[thing]} if thing in found else {}
+            for line in differences(here, {thing: self.wanted[thing]}):
                 yield f"{line}. {advice}".rstrip(". ")
 
     def _not_undone(self, script: ops.MigrationScript, start: Facts) -> list[str]:
@@ -321,10 +322,6 @@ def _advice(thing: Thing, wanted: str, start: Facts, dialect: Dialect) -> str:
     if thing.kind == "column" and thing in start:
         return ""  # What could be said is how to add one.
     return reflections.advice(thing, wanted, dialect)
-
-
-def _only(thing: Thing, found: Facts) -> Facts:
-    return {thing: found[thing]} if thing in found else {}
 
 
 def _scope(ctx: AutogenContext) -> str:
