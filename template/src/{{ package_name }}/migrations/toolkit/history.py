@@ -6,7 +6,7 @@ import hashlib
 import os
 import socket
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -42,9 +42,6 @@ HISTORY = sa.Table(
     sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False),
 )
 APPLIED = {"upgrade", "stamp"}
-
-#: So many rows SQLite takes in one SELECT.
-TERMS = 500
 
 #: In no model; some only with some databases, or only for a while.
 OWN_TABLES = {"alembic_version", HISTORY.name, "alembic_journal", "alembic_unfinished"}
@@ -87,9 +84,9 @@ class Recorder:
     ) -> list[tuple[str, Script]]:
         """What others had applied, such as plain Alembic, when the history begins."""
         if ctx.as_sql:
-            before, release = _before(step, heads)[::-1], self._origin["release"]
-            for insert in _insert_unless_told(before, release, ctx.dialect.name):
-                ctx.execute(insert)
+            for script in reversed(_before(step, heads)):
+                row = {"revision": script.revision, "release": self._origin["release"]}
+                ctx.execute(_insert_unless_told(row, ctx.dialect.name))
             return []
         connection = cast(sa.Connection, ctx.connection)
         if connection.execute(sa.select(HISTORY.c.id).limit(1)).first():
@@ -248,26 +245,13 @@ def _insert(dialect: str) -> sa.Insert:
     return HISTORY.insert().inline().values(applied_at=_now(dialect))
 
 
-def _insert_unless_told(
-    before: Sequence[Script], release: str | None, dialect: str
-) -> Iterator[sa.Insert]:
+def _insert_unless_told(row: dict[str, Any], dialect: str) -> sa.Insert:
     """For a script: unless the history tells of more than it has stamped itself."""
     told = sa.exists().where((HISTORY.c.direction != "stamp") | HISTORY.c.host.is_not(None))
-    columns = ["revision", "direction", "digest", "release", "applied_at"]
-    for start in range(0, len(before), TERMS):
-        some = before[start : start + TERMS]
-        rows = sa.union_all(
-            *(sa.select(sa.literal(each.revision).label("revision")) for each in some)
-        ).subquery("before")
-        # What their files said then is not known.
-        values = (
-            rows.c.revision,
-            sa.literal("stamp"),
-            sa.literal(""),
-            sa.literal(release),
-            _now(dialect),
-        )
-        yield HISTORY.insert().from_select(columns, sa.select(*values).where(~told))
+    # What the file said then is not known.
+    row = row | {"direction": "stamp", "digest": ""}
+    values = [*map(sa.literal, row.values()), _now(dialect)]
+    return HISTORY.insert().from_select([*row, "applied_at"], sa.select(*values).where(~told))
 
 
 def _now(dialect: str) -> sa.Function[Any]:
