@@ -35,11 +35,6 @@ class Journal:
         self._connection = connection
         self._resume = resume
         self._wire = Wire(connection)
-        if self._wire.takes_several_statements:
-            raise CommandError(
-                "This connection takes several statements in one string, of which the journal"
-                " would see one: connect without MULTI_STATEMENTS."
-            )
         self._entries = Entries(self._wire)
         self._schema = Schema(connection, self._wire)
         #: What this run has completed last; when another step follows, it is committed.

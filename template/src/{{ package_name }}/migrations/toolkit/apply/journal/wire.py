@@ -46,11 +46,6 @@ class Wire:
             with suppress(self.errors.Error):
                 self._connection.autocommit(before)
 
-    @property
-    def takes_several_statements(self) -> bool:
-        """Whether one string may hold several, of which the journal would see one."""
-        return bool(getattr(self._connection, "client_flag", 0) & 65536)
-
 
 def code(error: BaseException) -> int:
     """The server's number of an error."""
