@@ -26,7 +26,6 @@ DRIVERS = {
 FILES = {
     "server": [
         "src/*/migrations/toolkit/apply/blockers.py",
-        "src/*/migrations/toolkit/apply/conflicts.py",
         "src/*/migrations/toolkit/write/circles.py",
         "src/*/migrations/toolkit/write/names.py",
     ],

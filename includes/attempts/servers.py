@@ -2,17 +2,19 @@
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from ....driver import reason
 from ..history import Recorder
 from . import server
 from .blockers import watch
-from .conflicts import insisted_on
 from .migrate import Patience, Plan, Step, attempt
 
 logger = logging.getLogger(__name__)
@@ -31,7 +33,7 @@ def run(connection: Connection, plan: Plan, recorder: Recorder, patience: Patien
         while True:
             blockers.clear()
             try:
-                with insisted_on(connection):
+                with _insisted_on(connection):
                     return attempt(connection, plan, recorder)
             except DBAPIError as error:
                 if not server.is_lock_conflict(error):
@@ -42,6 +44,37 @@ def run(connection: Connection, plan: Plan, recorder: Recorder, patience: Patien
                     place, deadline = reached, time.monotonic() + patience.wait
                 why = "; ".join(blockers) or reason(error)
                 _let_others_pass(why, plan.step(), patience, deadline)
+
+
+@contextmanager
+def _insisted_on(connection: Connection) -> Iterator[None]:
+    """After a conflict, each further statement raises it again, and so does the end.
+
+    A migration that catches every error of a statement would lose the change without a word.
+    """
+    conflicts: list[DBAPIError] = []
+
+    def remember(context: ExceptionContext) -> None:
+        # The engine has another connection, which looks for who is in the way.
+        if context.connection is connection:
+            error = context.sqlalchemy_exception
+            if isinstance(error, DBAPIError) and server.is_lock_conflict(error):
+                conflicts.append(error)
+
+    def insist(*_: Any) -> None:
+        if conflicts:
+            raise conflicts[0]
+
+    event.listen(connection.engine, "handle_error", remember)
+    event.listen(connection, "before_cursor_execute", insist)
+    try:
+        yield
+    except Exception:
+        insist()
+        raise
+    finally:
+        event.remove(connection, "before_cursor_execute", insist)
+        event.remove(connection.engine, "handle_error", remember)
 
 
 def _let_others_pass(why: str, step: Step | None, patience: Patience, deadline: float) -> None:
