@@ -48,16 +48,13 @@ HARMLESS = (
     ops.AddColumnOp,
     ops.BulkInsertOp,
 )
-# One statement, which drops nothing that has rows, also not in passing.
+# One statement, which drops nothing that has rows, also not in passing, or renames what rows do not
+# know of.
 HARMLESS_SQL = re.compile(
-    r"\s*(CREATE (?!OR REPLACE)|COMMENT ON |DROP (INDEX|TYPE|VIEW|TRIGGER|FUNCTION) )"
-    r"(?!.*\bCASCADE\b)[^;]*;?\s*",
+    r"\s*((CREATE (?!OR REPLACE)|COMMENT ON |DROP (INDEX|TYPE|VIEW|TRIGGER|FUNCTION) )"
+    r"(?!.*\bCASCADE\b)[^;]*"
+    r"|ALTER (INDEX [^,;]+ RENAME TO|TABLE [^,;]+ RENAME (INDEX|CONSTRAINT)) [^,;]+);?\s*",
     re.IGNORECASE | re.DOTALL,
-)
-# What rows do not know of.
-RENAMING_SQL = re.compile(
-    r"\s*ALTER (INDEX [^,;]+ RENAME TO|TABLE [^,;]+ RENAME (INDEX|CONSTRAINT)) [^,;]+;?\s*",
-    re.IGNORECASE,
 )
 
 Name = tuple[str | None, str]
@@ -262,7 +259,7 @@ class Notes:
             self._lose(f"the column {name}", name, "value", values)
 
     def _take_sql(self, statement: str) -> None:
-        if not (HARMLESS_SQL.fullmatch(statement) or RENAMING_SQL.fullmatch(statement)):
+        if not HARMLESS_SQL.fullmatch(statement):
             self._cannot_judge(f"`{shorten(statement, LENGTH)}`")
 
     def _cannot_judge(self, what: str) -> None:
