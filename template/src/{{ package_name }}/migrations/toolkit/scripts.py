@@ -99,16 +99,21 @@ def headline(script: Script) -> str:
     return script.doc.partition("\n")[0]
 
 
+def line_in(files: Iterable[Path], error: Exception) -> tuple[str, int | None] | None:
+    """Of a migration, and of what it has called: where there."""
+    errors = filter(None, (error, error.__cause__))
+    frames = [frame for each in errors for frame in traceback.extract_tb(each.__traceback__)]
+    places = [(frame.filename, frame.lineno) for frame in frames]
+    inside = [each for each in places if any(map(Path(each[0]).is_relative_to, files))]
+    return inside[-1] if inside else None
+
+
 def _unreadable(error: Exception, script: ScriptDirectory) -> str:
     """With the place in the migration, whatever it has called."""
-    frames = traceback.extract_tb(error.__traceback__)
-    places = [(frame.filename, frame.lineno) for frame in reversed(frames)]
-    if isinstance(error, SyntaxError | OSError):
-        places.insert(0, (str(error.filename), getattr(error, "lineno", None)))
-    folders = script._version_locations
-    file, line = next(
-        (place for place in places if any(map(Path(place[0]).is_relative_to, folders))),
-        (script.versions, None),
+    unopened = getattr(error, "filename", None) or script.versions
+    file, line = line_in(script._version_locations, error) or (
+        unopened,
+        getattr(error, "lineno", None),
     )
     at = f", line {line}" if line else ""
     return (

@@ -5,8 +5,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import shorten
-from traceback import extract_tb
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 from uuid import uuid4
 
 from alembic import command
@@ -25,9 +24,9 @@ from .config import alembic_config, migration_url, scratch_url
 from .connection import look
 from .schema import definitions
 from .schema.omissions import without_warnings
+from .scripts import line_in
 
 Way = Literal["upgrade", "downgrade"]
-ALEMBIC = Path(command.__file__).parent
 
 
 @contextmanager
@@ -72,8 +71,7 @@ def database_alike(config: Config) -> Iterator[URL]:
 
 def make_ready(elsewhere: URL, connection: Connection) -> None:
     """Give it what the migrations of the other may need and do not make."""
-    folders = ScriptDirectory.from_config(alembic_config())._version_locations
-    files = (path for folder in folders for path in Path(folder).rglob("*.py"))
+    files = (path for folder in _folders() for path in folder.rglob("*.py"))
     make_alike(elsewhere, connection, "".join(path.read_text("utf-8") for path in files))
 
 
@@ -112,15 +110,13 @@ def explained() -> Iterator[None]:
 
 
 def _line(error: Exception) -> str:
-    """Of the migration, if it is what fails; Alembic has functions of that name, too."""
-    errors = filter(None, (error, error.__cause__))
-    frames = [frame for each in errors for frame in extract_tb(each.__traceback__)]
-    calls = [
-        frame
-        for frame in frames
-        if frame.name in get_args(Way) and not Path(frame.filename).is_relative_to(ALEMBIC)
-    ]
-    return f"{Path(calls[-1].filename).name}, line {calls[-1].lineno}: " if calls else ""
+    """Of the migration, if it is what fails."""
+    place = line_in(_folders(), error)
+    return f"{Path(place[0]).name}, line {place[1]}: " if place else ""
+
+
+def _folders() -> Sequence[Path]:
+    return ScriptDirectory.from_config(alembic_config())._version_locations
 
 
 def run_step(config: Config, scripts: ScriptDirectory, script: Script, way: Way) -> None:

@@ -19,10 +19,10 @@ from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError, Statem
 from .... import DISTRIBUTION
 from ....driver import reason
 from ..connection import LENGTH
+from ..scripts import line_in
 from . import server
 from .migrate import Plan, Step, shown
 
-DIRECTIONS = {"upgrade", "downgrade"}
 LIBRARIES = [Path(package.__path__[0]) for package in (alembic, sqlalchemy)]
 
 
@@ -66,12 +66,12 @@ def unwritable() -> Iterator[None]:
     try:
         yield
     except (AttributeError, TypeError, SQLAlchemyError) as error:
-        called = [each for each in extract_tb(error.__traceback__) if each.name in DIRECTIONS]
-        if not called:
+        place = line_in(context.script._version_locations, error)
+        if place is None:
             raise
-        file = _shown_path(Path(called[0].filename))
+        file, line = place
         raise CommandError(
-            f"{file}, line {called[0].lineno}, cannot be written as SQL"
+            f"{_shown_path(Path(file))}, line {line}, cannot be written as SQL"
             f" ({shorten(str(error), LENGTH)}). Nothing was written: with --sql there are no rows that"
             " a migration could read. Run it without, or let it do something else where"
             " `op.get_context().as_sql` is true."
@@ -127,8 +127,8 @@ def _at(error: Exception, step: Step | None) -> str:
         statement = re.sub(r"^/\*.*?\*/", "", error.statement)
         return f" at `{shorten(statement, LENGTH)}`"
     file = getattr(step and step.info.up_revision, "path", None)
-    lines = [each.lineno for each in extract_tb(error.__traceback__) if each.filename == file]
-    return f" in line {lines[-1]}" if lines else ""
+    place = line_in([file], error) if file else None
+    return f" in line {place[1]}" if place else ""
 
 
 def _state(connection: Connection, place: tuple[str, ...] | None) -> str:
