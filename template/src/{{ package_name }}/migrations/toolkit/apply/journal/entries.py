@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, inspect
 
-from ..... import DISTRIBUTION
 from .statements import Kind, Statement
 from .wire import Rows, Wire, code
 
@@ -25,12 +24,6 @@ class Step:
 
     def __str__(self) -> str:
         return f"{self.direction} of {self.revision}"
-
-    @property
-    def command(self) -> str:
-        """What completes it."""
-        target = self.revision if self.direction == "upgrade" else f"{self.revision}-1"
-        return f"{DISTRIBUTION} db {self.direction} {target}"
 
 
 class State(StrEnum):

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 from alembic.runtime.migration import MigrationInfo
 from alembic.script import Script
-from alembic.util import CommandError
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 
 from ... import history
+from ...refusal import incomplete
 from . import order as order
 from . import outcome, values
 from .entries import Entries, Entry, State, Step
@@ -122,10 +122,7 @@ class Journal:
     def _check(self, left: dict[int, Entry], now: Step, resume: Resume | None) -> None:
         last = left[max(left)]
         if last.step != now:
-            raise CommandError(
-                f"The {last.step} stopped at statement {last.number} and must be completed first:"
-                f" `{last.step.command}`."
-            )
+            raise incomplete(last.direction, last.revision)
         if LOCK_WAIT_TIMEOUT not in outcome.load(last.outcome).get("error", ()):
             logger.warning("The %s stopped at statement %d: completing it.", now, last.number)
         if last.state == State.INTENT:
