@@ -9,7 +9,6 @@ from typing import Any
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
-from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy import Row
 
@@ -98,26 +97,21 @@ def _walk(script: ScriptDirectory, rev_range: str | None, known: Known) -> list[
     first, colon, last = (rev_range or ":").strip().partition(":")
     if not colon:
         raise CommandError("A range is [first]:[last], and each may be left out: -r 27c6:head.")
-    current = known.heads or "base"
-    revisions = script.iterate_revisions(
-        upper=current if last == "current" else last or "heads",
-        lower=current if first == "current" else first or "base",
-        inclusive=True,
-        assert_relative_length=False,
+    current: Any = known.heads or "base"
+    return list(
+        script.walk_revisions(
+            base=current if first == "current" else first or "base",
+            head=current if last == "current" else last or "heads",
+        )
     )
-    try:
-        return list(revisions)
-    except RevisionError as error:
-        raise CommandError(f"-r {rev_range}: {error}.") from error
 
 
 def _title(script: Script, *, verbose: bool, is_marked: bool) -> str:
-    mark = " (current)" if is_marked else ""
-    if verbose:
-        first, newline, rest = script.log_entry.rstrip().partition("\n")
-        return f"{first}{mark}{newline}{rest}"
-    text = script.cmd_format(verbose=False, include_branches=True, include_parents=True)
-    return f"{text}{mark}{', ' if script.doc else ''}{script.doc}"
+    script._db_current_indicator = is_marked  # As Alembic's own command says it.
+    text = script.cmd_format(
+        verbose, include_branches=True, include_doc=bool(script.doc), include_parents=True
+    )
+    return text.rstrip()
 
 
 def _of_other_releases(script: ScriptDirectory, known: Known, *, verbose: bool) -> Iterator[str]:
