@@ -94,15 +94,11 @@ SELECT CASE c.relkind WHEN 'v' THEN 'view' ELSE 'materialized view' END, c.relna
     concat_ws(' ', array_to_string(c.reloptions, ' '), pg_get_viewdef(c.oid, true))
 FROM ({VIEWS}) v JOIN pg_class c ON c.oid = v.oid
 UNION ALL
-SELECT 'function', p.oid::regprocedure::text, '', pg_get_functiondef(p.oid)
-FROM pg_proc p
-WHERE p.pronamespace = quote_ident(current_schema())::regnamespace AND p.prokind IN ('f', 'p')
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
-UNION ALL
-SELECT 'aggregate', a.aggfnoid::regprocedure::text, '',
-    concat_ws(' ', a.aggtransfn, format_type(a.aggtranstype, NULL), a.aggfinalfn, a.agginitval)
-FROM pg_aggregate a JOIN pg_proc p ON p.oid = a.aggfnoid
-WHERE p.pronamespace = quote_ident(current_schema())::regnamespace
+SELECT CASE p.prokind WHEN 'a' THEN 'aggregate' ELSE 'function' END, p.oid::regprocedure::text, '',
+    CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) ELSE
+        concat_ws(' ', a.aggtransfn, format_type(a.aggtranstype, NULL), a.aggfinalfn, a.agginitval) END
+FROM pg_proc p LEFT JOIN pg_aggregate a ON a.aggfnoid = p.oid
+WHERE p.pronamespace = quote_ident(current_schema())::regnamespace AND p.prokind <> 'w'
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
 UNION ALL
 SELECT 'type', y.typname, '', CASE y.typtype
