@@ -143,7 +143,7 @@ def _change(url: URL, options: Options, settings: Settings) -> None:
         without_tables = options | {"target_metadata": None}
         context.configure(connection=connection, **_with_ours(without_tables, recorder))
         plan = migrate.Plan(context.get_context(), progress, consent)
-        migrate.tell_of_skipped(connection, plan)
+        plan.tell_of_skipped(connection)
         if migrate.has_nothing_to_do(connection, plan):
             logger.info("Nothing to do: the database is at %s.", plan.place)
             return

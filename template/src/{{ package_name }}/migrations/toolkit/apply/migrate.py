@@ -213,9 +213,16 @@ class Plan:
             return True
         return unknown <= {each.revision for each in self._script.walk_revisions()}
 
-    def skipped(self, connection: Connection) -> Sequence[str]:
-        """What was put before a migration that the database has."""
-        return skipped(self._places[-1], history.applied(connection), self._script)
+    def tell_of_skipped(self, connection: Connection) -> None:
+        """What was put before a migration that the database has, no upgrade will run."""
+        if not self.is_upgrade:
+            return
+        if revisions := skipped(self._places[-1], history.applied(connection), self._script):
+            logger.warning(
+                "The database is at %s, and has not run what comes before that: %s. `%s db status`"
+                " says what to do.",
+                *(self.place, listed(revisions), DISTRIBUTION),
+            )
 
     def _see_how_far_beyond(self, connection: Connection) -> None:
         """A later release has migrated the database: there is nothing to do, or it cannot be done.
@@ -270,16 +277,6 @@ class Plan:
 
 def shown(heads: Iterable[str]) -> str:
     return ", ".join(sorted(heads)) or "base"
-
-
-def tell_of_skipped(connection: Connection, plan: Plan) -> None:
-    """The place does not tell of them, and no upgrade will run them."""
-    if plan.is_upgrade and (revisions := plan.skipped(connection)):
-        logger.warning(
-            "The database is at %s, and has not run what comes before that: %s. `%s db status` says"
-            " what to do.",
-            *(plan.place, listed(revisions), DISTRIBUTION),
-        )
 
 
 def has_nothing_to_do(connection: Connection, plan: Plan) -> bool:
