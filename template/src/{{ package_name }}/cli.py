@@ -51,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if argv is None else list(argv)
     if arguments[:1] == ["db"]:
         commands = DatabaseCommands(f"{DISTRIBUTION} db")
-        commands.register(SEED)
-        commands.register(RESET)
+        commands.register("every day", SEED)
+        commands.register("team", RESET)
         commands.main(arguments[1:])
     else:
         serve(_parser().parse_args(arguments))
@@ -164,7 +164,7 @@ def seed(config: Config) -> None:
     config.print_stdout("The example rows are there.")
 
 
-SEED = Command(seed, "every day", "add the features' example rows, in development")
+SEED = Command(seed, "add the features' example rows, in development")
 
 
 def reset(config: Config, yes: bool = False) -> None:
@@ -176,7 +176,6 @@ def reset(config: Config, yes: bool = False) -> None:
 
 RESET = Command(
     reset,
-    "team",
     "make the development database anew: delete all, migrate, add the example rows",
     ["reset", "reset --yes"],
 )

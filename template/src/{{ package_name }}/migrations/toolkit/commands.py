@@ -6,7 +6,7 @@ from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpForm
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn, get_args
+from typing import Any, Literal, NoReturn
 
 from alembic import __version__, command
 from alembic.config import CommandLine, Config
@@ -95,7 +95,6 @@ class Command:
     """What the help says of one."""
 
     function: Callable[..., Any]
-    group: Group
     summary: str
     #: Of how it is given; its name alone, where that is all.
     examples: Sequence[str] = ()
@@ -105,109 +104,100 @@ class Command:
         return self.function.__name__
 
 
-#: Every command of Alembic, `history` in our own way, and more.
-COMMANDS = [
-    Command(
-        command.upgrade,
-        "every day",
-        "bring the database to the newest revision, or to another",
-        ["upgrade", "upgrade +1", "upgrade 27c6", "upgrade head --sql > upgrade.sql"],
-    ),
-    Command(
-        command.downgrade,
-        "every day",
-        "bring the database back to an earlier revision",
-        ["downgrade -1", "downgrade base", "downgrade base --lose orders"],
-    ),
-    Command(
-        command.revision,
-        "every day",
-        "write a new migration, with --autogenerate from the models",
-        [
-            'revision --autogenerate -m "add email"',
-            'revision -m "fill email"',
-            '-x rename=users.fullname:name revision --autogenerate -m "rename fullname"',
-        ],
-    ),
-    Command(command.check, "every day", "see whether the models lack a migration"),
-    Command(
-        status,
-        "every day",
-        "compare the database with this release, and say what to do",
-        ["status", "status --json", "status --drift"],
-    ),
-    Command(
-        command.current,
-        "every day",
-        "show the revision that the database is at",
-        ["current", "current --check-heads"],
-    ),
-    Command(
-        plan,
-        "every day",
-        "show what upgrade would do: SQL, locks, and what is dangerous",
-        ["plan", "plan --json"],
-    ),
-    Command(
-        lint,
-        "every day",
-        "find what is dangerous in migrations, and the safe way to write it",
-        ["lint --since origin/main", "lint --json"],
-    ),
-    Command(
-        history,
-        "every day",
-        "list the migrations, newest first, and who applied each",
-        ["history", "history --verbose", "history -r-3:current", "history --json"],
-    ),
-    Command(
-        command.show,
-        "team",
-        "show one migration, its file and its place",
-        ["show head", "show 27c6"],
-    ),
-    Command(
-        command.heads,
-        "team",
-        "list the migrations that no other follows: of several, rebase or merge",
-    ),
-    Command(command.branches, "team", "list the migrations that more than one follows"),
-    Command(
-        rebase,
-        "team",
-        "put your branch's migrations, which only you have applied, behind another's",
-        ["rebase", "rebase main", "rebase --lose orders"],
-    ),
-    Command(
-        merge,
-        "team",
-        "write a migration that follows several: where both sides were applied",
-        ["merge", 'merge 27c6 4b1f -m "merge email and orders"'],
-    ),
-    Command(adopt, "rare", "take over the migrations that an update of the template has brought"),
-    Command(
-        squash,
-        "rare",
-        "put one migration in the place of all up to this one",
-        ["squash", "squash 27c6", "squash --without 4b1f"],
-    ),
-    Command(
-        command.stamp,
-        "rare",
-        "say where the database is, and migrate nothing",
-        ["stamp head", "stamp 27c6"],
-    ),
-    Command(
-        baseline,
-        "rare",
-        "find the migration that tables match which no migration has made",
-        ["baseline", "-x other-tables=ignore baseline"],
-    ),
-    Command(command.edit, "rare", "open a migration in $EDITOR", ["edit head"]),
-    Command(command.ensure_version, "rare", "make the table that holds the revision"),
-    Command(command.list_templates, "rare", "list Alembic's templates for new projects"),
-    Command(command.init, "rare", "none: this project is set up", ["init migrations"]),
-]
+#: Every command of Alembic, `history` in our own way, and more, by how often they are needed.
+COMMANDS: dict[Group, list[Command]] = {
+    "every day": [
+        Command(
+            command.upgrade,
+            "bring the database to the newest revision, or to another",
+            ["upgrade", "upgrade +1", "upgrade 27c6", "upgrade head --sql > upgrade.sql"],
+        ),
+        Command(
+            command.downgrade,
+            "bring the database back to an earlier revision",
+            ["downgrade -1", "downgrade base", "downgrade base --lose orders"],
+        ),
+        Command(
+            command.revision,
+            "write a new migration, with --autogenerate from the models",
+            [
+                'revision --autogenerate -m "add email"',
+                'revision -m "fill email"',
+                '-x rename=users.fullname:name revision --autogenerate -m "rename fullname"',
+            ],
+        ),
+        Command(command.check, "see whether the models lack a migration"),
+        Command(
+            status,
+            "compare the database with this release, and say what to do",
+            ["status", "status --json", "status --drift"],
+        ),
+        Command(
+            command.current,
+            "show the revision that the database is at",
+            ["current", "current --check-heads"],
+        ),
+        Command(
+            plan,
+            "show what upgrade would do: SQL, locks, and what is dangerous",
+            ["plan", "plan --json"],
+        ),
+        Command(
+            lint,
+            "find what is dangerous in migrations, and the safe way to write it",
+            ["lint --since origin/main", "lint --json"],
+        ),
+        Command(
+            history,
+            "list the migrations, newest first, and who applied each",
+            ["history", "history --verbose", "history -r-3:current", "history --json"],
+        ),
+    ],
+    "team": [
+        Command(
+            command.show,
+            "show one migration, its file and its place",
+            ["show head", "show 27c6"],
+        ),
+        Command(
+            command.heads,
+            "list the migrations that no other follows: of several, rebase or merge",
+        ),
+        Command(command.branches, "list the migrations that more than one follows"),
+        Command(
+            rebase,
+            "put your branch's migrations, which only you have applied, behind another's",
+            ["rebase", "rebase main", "rebase --lose orders"],
+        ),
+        Command(
+            merge,
+            "write a migration that follows several: where both sides were applied",
+            ["merge", 'merge 27c6 4b1f -m "merge email and orders"'],
+        ),
+    ],
+    "rare": [
+        Command(adopt, "take over the migrations that an update of the template has brought"),
+        Command(
+            squash,
+            "put one migration in the place of all up to this one",
+            ["squash", "squash 27c6", "squash --without 4b1f"],
+        ),
+        Command(
+            command.stamp,
+            "say where the database is, and migrate nothing",
+            ["stamp head", "stamp 27c6"],
+        ),
+        Command(
+            baseline,
+            "find the migration that tables match which no migration has made",
+            ["baseline", "-x other-tables=ignore baseline"],
+        ),
+        Command(command.edit, "open a migration in $EDITOR", ["edit head"]),
+        Command(command.ensure_version, "make the table that holds the revision"),
+        Command(command.list_templates, "list Alembic's templates for new projects"),
+        Command(command.init, "none: this project is set up", ["init migrations"]),
+    ],
+}
 CHANGE_DATABASE = {command.upgrade, command.downgrade, command.stamp, rebase}
 #: Exit code 1 is for what they find, 2 for not being able to look.
 FIND = {"check", "status", "plan", "lint", "rebase", "merge", "squash", "reset"}
@@ -274,7 +264,7 @@ class DatabaseCommands(CommandLine):
 
     def _generate_args(self, prog: str | None) -> None:
         """Without Alembic's options for a configuration file, which is always this project's."""
-        self._listed: dict[Group, list[Command]] = {group: [] for group in get_args(Group)}
+        self._listed: dict[Group, list[Command]] = {group: [] for group in COMMANDS}
         self.parser = ArgumentParser(
             prog=prog,
             usage=f"{prog} [options] <command> ...",
@@ -290,11 +280,12 @@ class DatabaseCommands(CommandLine):
         self.subparsers = self.parser.add_subparsers(
             prog=prog, help=SUPPRESS, metavar="<command>", required=True
         )
-        for known in COMMANDS:
-            self.register(known)
+        for group, commands in COMMANDS.items():
+            for each in commands:
+                self.register(group, each)
 
-    def register(self, new: Command) -> None:
-        self._listed[new.group].append(new)
+    def register(self, group: Group, new: Command) -> None:
+        self._listed[group].append(new)
         self.register_command(new.function)
         parser = self.subparsers.choices[new.name]
         # Of one name, argparse would keep what is said last.
