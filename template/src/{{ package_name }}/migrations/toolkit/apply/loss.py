@@ -7,13 +7,13 @@ another way cannot be judged, and must be consented to as well.
 
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from textwrap import shorten
-from types import MappingProxyType, SimpleNamespace
-from typing import Any, Literal
+from types import SimpleNamespace
+from typing import Any
 
 import sqlalchemy as sa
 from alembic.operations import BatchOperations, MigrateOperation, Operations, ops
@@ -180,18 +180,17 @@ class Notes:
         context: MigrationContext,
         table_name: str,
         schema: str | None = None,
-        recreate: Literal["auto", "always", "never"] = "auto",
-        copy_from: sa.Table | None = None,
-        reflect_kwargs: Mapping[str, Any] = MappingProxyType({}),
-        **_: Any,
+        recreate: str = "auto",
+        **options: Any,
     ) -> Iterator[BatchOperations]:
         batch: Any = SimpleNamespace(table_name=table_name, schema=schema)
         operations = BatchOperations(context, impl=batch)
         vars(operations).update(invoke=partial(self._note, context))
-        names = reflect_kwargs.get("include_columns")
-        if copy_from is not None:
-            names = [column.name for column in copy_from.columns]
-        if names is not None and _is_made_anew(context, recreate):
+        names = options.get("reflect_kwargs", {}).get("include_columns")
+        if (copied := options.get("copy_from")) is not None:
+            names = [column.name for column in copied.columns]
+        makes_anew = {"always", "auto"} if context.dialect.name == "sqlite" else {"always"}
+        if names is not None and recreate in makes_anew:
             self._add(partial(self._keep_only, schema, table_name, names))
         yield operations
 
@@ -287,11 +286,6 @@ class Notes:
                 return self._connection.scalar(sa.select(sa.func.count()).select_from(limited))
         except DBAPIError:
             return None
-
-
-def _is_made_anew(context: MigrationContext, recreate: str) -> bool:
-    """Whether a batch operation may do so; `auto` leaves it to SQLite's."""
-    return recreate == "always" or (recreate == "auto" and context.dialect.name == "sqlite")
 
 
 def _amount(count: int | None, unit: str) -> str:
