@@ -80,10 +80,7 @@ class Schema:
 
     def writes_outside_transactions(self, statement: Statement) -> bool:
         """Whether it names a table of another engine than InnoDB."""
-        found = self._in_use(statement.words)
-        for schema, name in statement.pairs:
-            found |= self._in(schema, {name})
-        return any(table.engine not in {"InnoDB", None} for table in found)
+        return any(table.engine not in {"InnoDB", None} for table in self._tables(statement))
 
     def forget(self, statement: Statement) -> None:
         """It is executed next: after it, also if it fails, there may be other tables."""
@@ -95,14 +92,9 @@ class Schema:
 
     def _tables(self, statement: Statement) -> set[Table]:
         """The tables and views that it may mean: whatever in it is the name of one."""
-        found, pairs = self._in_use(statement.words), statement.pairs
-        if pairs:
-            schemas = self._wire.run(
-                "SELECT schema_name FROM information_schema.schemata WHERE schema_name IN %s",
-                tuple({schema for schema, _ in pairs}),
-            )
-            for (schema,) in schemas:
-                found |= self._in(schema, {name for found_in, name in pairs if found_in == schema})
+        found = self._in_use(statement.words)
+        for schema, name in statement.pairs:
+            found |= self._in(schema, {name})
         return found
 
     def _in_use(self, names: Iterable[str]) -> set[Table]:
