@@ -18,6 +18,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from .... import DISTRIBUTION
+from ....driver import reason
 from ..connection import connect
 from ..refusal import NESTED, RollbackRefusedError, incomplete
 from . import concurrently
