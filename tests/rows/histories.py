@@ -387,6 +387,25 @@ FOUND = {
 }
 
 
+# On MySQL and MariaDB: with the others a view follows.
+IN_VIEWS = {
+    "a view of what is renamed": [
+        FIRST,
+        migration(
+            'op.execute("CREATE VIEW names AS SELECT name FROM people")',
+            'op.execute("DROP VIEW names")',
+        ),
+        migration(
+            'op.execute("ALTER TABLE people RENAME COLUMN name TO title")',
+            'op.execute("ALTER TABLE people RENAME COLUMN title TO name")',
+        ),
+        migration("pass"),
+    ],
+}
+FOUND_IN_VIEWS = {
+    "a view of what is renamed": ["upgrade() leaves the view names, which works no more"]
+}
+
 # On PostgreSQL, in a schema beside the default one.
 BILLS = migration(
     """

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from ..projects import WITHOUT_CERTIFICATES, Project
-from .histories import FOUND, FOUND_IN_SCHEMA, HISTORIES, IN_SCHEMA
+from .histories import (
+    FOUND,
+    FOUND_IN_SCHEMA,
+    FOUND_IN_VIEWS,
+    HISTORIES,
+    IN_SCHEMA,
+    IN_VIEWS,
+)
 from .tables import migration, of_others
 
 pytestmark = pytest.mark.slow
@@ -23,6 +30,8 @@ def test_what_is_found(render: Callable[..., Project], database: str, database_u
         histories = histories | {"types of one database": [of_others(database), migration("pass")]}
     if database == "postgresql":
         histories, expected = histories | IN_SCHEMA, FOUND | FOUND_IN_SCHEMA
+    if database in {"mariadb", "mysql"}:
+        histories, expected = histories | IN_VIEWS, FOUND | FOUND_IN_VIEWS
     found = _walk(render(database=database, example=False), database_url, histories)
     assert found.keys() == histories.keys()
     wrong = {

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 #: A table's columns, with their values in the order of the rows.
 Columns = Mapping[str, list[str]]
@@ -43,6 +44,22 @@ def _plain(value: Any) -> str:
     if isinstance(value, dict | list):
         return json.dumps(value, sort_keys=True, default=str)
     return str(value).rstrip()  # CHAR fills up with spaces
+
+
+def broken_views(connection: sa.Connection) -> list[str]:
+    """SQLite, MySQL and MariaDB let a view stay when a table or a column goes that it is made of."""
+    return [
+        name for name in sa.inspect(connection).get_view_names() if not _works(connection, name)
+    ]
+
+
+def _works(connection: sa.Connection, view: str) -> bool:
+    try:
+        with connection.begin_nested():
+            connection.execute(sa.select(sa.text("*")).select_from(sa.table(view)).limit(0))
+    except DBAPIError:
+        return False
+    return True
 
 
 def losses(before: Contents, after: Contents) -> Iterator[tuple[str, str]]:

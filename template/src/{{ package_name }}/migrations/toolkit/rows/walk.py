@@ -14,7 +14,7 @@ from ..apply.failure import is_about_database
 from ..scripts import title
 from ..throwaway import Way, run_step
 from .fill import Filler, Given, all_tables
-from .losses import Contents, losses, read
+from .losses import Contents, broken_views, losses, read
 
 #: The made-up rows may be what is wrong.
 GIVEN = (
@@ -37,6 +37,7 @@ class Walk:
         self._scripts = ScriptDirectory.from_config(config)
         self._filler = Filler(connection, given)
         self._contents: Contents = {}
+        self._broken: list[str] = []
 
     def findings(self) -> Iterator[str]:
         """A sentence for each thing that is wrong."""
@@ -83,8 +84,12 @@ class Walk:
                 ) from error
             with self._connection.begin():
                 self._contents = read(self._connection, all_tables(self._connection))
+                known, self._broken = self._broken, broken_views(self._connection)
             for what, how in losses(before, self._contents):
                 lost.setdefault(what, f"{call} {how}")
+            for view in self._broken:
+                if view not in known:
+                    lost.setdefault(view, f"{call} leaves the view {view}, which works no more")
         return lost
 
 
