@@ -24,7 +24,13 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    InvalidRequestError,
+    OperationalError,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 SCHEMES = {"mysql", "mariadb"}
@@ -44,6 +50,8 @@ KEEP_KEYS: dict[str, bool] = {}
 
 #: What the server says of a table.
 IS_MISSING, IS_BEING_MADE = 1146, 1684
+
+USE = re.compile(r"(\s|--[^\n]*\n|#[^\n]*\n|/\*.*?\*/)*USE\b", re.IGNORECASE | re.DOTALL)
 
 PARAMETERS = {"charset", "unix_socket"}
 SWITCHES = {"ssl_verify_cert", "ssl_verify_identity"}
@@ -204,9 +212,19 @@ def create_migration_engine(url: URL, **options: Any) -> Engine:
     event.listen(engine, "connect", set_up, insert=True)
     event.listen(engine, "begin", see_what_is_new)
     event.listen(engine, "do_execute", describe)
+    event.listen(engine, "before_cursor_execute", refuse_to_leave)
     if url.database:
         event.listen(engine, "connect", require_utf8mb4)
     return engine
+
+
+def refuse_to_leave(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+    """A migration that is tried in a throw-away database would change the one that it names."""
+    if USE.match(statement):
+        raise InvalidRequestError(
+            "USE would lead to another database, wherever the migration is applied or tried. Leave it"
+            " out: a table of another one is named with it, as in `other.orders`"
+        )
 
 
 def see_what_is_new(connection: Connection) -> None:

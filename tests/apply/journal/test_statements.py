@@ -47,7 +47,6 @@ def statements() -> Any:
         ("SET @x = 3", "SESSION"),
         ("SET @x = UUID()", "READ"),
         ("LOCK TABLES t WRITE", "REFUSED"),
-        ("use `other`", "REFUSED"),
         ("rollback", "REFUSED"),
         ("ROLLBACK WORK AND CHAIN", "REFUSED"),
         ("ROLLBACK TO a", "SESSION"),

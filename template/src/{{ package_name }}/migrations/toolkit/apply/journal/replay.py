@@ -279,12 +279,6 @@ class Replay:
     def _refused(self, statement: Statement) -> CommandError:
         if statement.essence.upper().startswith("ROLLBACK"):
             return self._rolls_back(statement.text)
-        if statement.essence.upper().startswith("USE"):
-            return CommandError(
-                f"The {self._step} says {statement.text}, and would change that database wherever it"
-                " is applied or tried: leave it out. A table of another database is named with it,"
-                " as in `other.orders`."
-            )
         return CommandError(
             "LOCK TABLES in a migration locks out the journal that makes migrations safe:"
             f" leave it out: {statement.text}"
