@@ -14,6 +14,7 @@ from ... import DISTRIBUTION
 from ...config import load_settings
 from ...driver import to_look_at
 from . import history
+from .apply import server
 from .config import migration_url
 from .connection import look
 from .scripts import PUT_BEHIND, read_scripts, title, ways_to_one_head
@@ -33,7 +34,8 @@ def status(config: Config, json: bool = False, drift: bool = False) -> None:
         found = find_status(connection, script, read_files=True)
         rows = history.last_of_each(connection)
         changed = _drift(config, connection, found) if drift else None
-    report = Report(found, script, rows, changed, absent)
+        instead = _instead(connection, found)
+    report = Report(found, script, rows, changed, absent, instead)
     text = json_module.dumps(report.facts(), indent=2) if json else "\n".join(report.lines())
     config.print_stdout("%s", text)
     if changed or found.state not in GOOD:
@@ -60,6 +62,8 @@ class Report:
     drift: list[str] | None
     #: The name of a database that is not there yet.
     absent: str | None
+    #: Of `upgrade`, where migrations cannot take turns.
+    instead: str | None
 
     def __post_init__(self) -> None:
         from .team.adopt import to_adopt  # not needed to migrate
@@ -141,7 +145,7 @@ class Report:
         elif self._skipped:
             yield f"the database is in use, so that nothing is undone: {PUT_BEHIND}"
         elif found.state == "behind":
-            yield f"{db} upgrade{' heads' if len(found.code) > 1 else ''}"
+            yield self._upgrade(db)
         elif found.state == "edited":
             yield "take the edit back, and write a new migration for what it adds"
         elif found.state == "unmanaged":
@@ -152,6 +156,11 @@ class Report:
         if self._to_adopt:
             yield f"{db} adopt, in the project: an update of the template has brought migrations"
 
+    def _upgrade(self, db: str) -> str:
+        if self.instead:
+            return f"apply {self.instead}"
+        return f"{db} upgrade {_target(self.found)}".removesuffix(" head")
+
     def _complete(self, db: str, revision: str) -> str:
         if self.found.is_of_later_release:
             return completion(revision, self.script)
@@ -160,6 +169,16 @@ class Report:
             target = f" {revision}" if len(self.found.code) > 1 else ""
             return f"{db} upgrade{target}, which completes it"
         return f"{db} downgrade {revision}-1, which completes it"
+
+
+def _instead(connection: Connection, found: Status) -> str | None:
+    start = ",".join(found.database) or "base"
+    command = f"{DISTRIBUTION} db upgrade --sql {start}:{_target(found)}"
+    return server.script_instead(connection, found.database, command)
+
+
+def _target(found: Status) -> str:
+    return "heads" if len(found.code) > 1 else "head"
 
 
 def _aligned(label: str, lines: Sequence[str]) -> Iterator[str]:
