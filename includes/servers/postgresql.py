@@ -65,12 +65,16 @@ MIGRATES = """
         OR starts_with(query, %(comment)s) AND state = 'active'
     )
 """
-BLOCKS_MIGRATION = """
-    pid IN (
-        SELECT unnest(pg_blocking_pids(pid)) FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'
-        AND (application_name = %(name)s OR starts_with(query, %(comment)s))
-    )
+WAITING_MIGRATION = """
+    FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+    AND (application_name = %(name)s OR starts_with(query, %(comment)s))
+"""
+BLOCKS_MIGRATION = f"pid IN (SELECT unnest(pg_blocking_pids(pid)) {WAITING_MIGRATION})"
+# These have no session any more; which of them holds the lock is not said.
+PREPARED = f"""
+    SELECT gid, owner, date_trunc('second', prepared AT TIME ZONE 'UTC') AS since
+    FROM pg_prepared_xacts WHERE database = current_database()
+    AND EXISTS (SELECT {WAITING_MIGRATION} AND 0 = ANY(pg_blocking_pids(pid))) ORDER BY prepared
 """
 HAS_TURN = """
     pid IN (
@@ -98,9 +102,25 @@ def turn(connection: Connection, *, wait: float, script: str | None) -> Iterator
     )
     with connect(connection.engine) as migrating:
         # A process that was killed has lost its lock, and may have left a statement behind.
-        _wait(lambda: _other_migration(migrating), deadline)
+        with _second_connection():
+            _wait(lambda: _other_migration(migrating), deadline)
         migrating.info["wait"] = wait
         yield migrating
+
+
+@contextmanager
+def _second_connection() -> Iterator[None]:
+    """A pooler takes everybody's, and may have none on the server to give."""
+    try:
+        yield
+    except DBAPIError as error:
+        if "query_wait_timeout" not in reason(error):
+            raise
+        raise CommandError(
+            "Migrations need two connections to the server at once, and the pooler has given one."
+            " Nothing was done: let its pool have more (PgBouncer's `pool_size`), or go around it"
+            " (DATABASE_MIGRATION_URL), and run the command again."
+        ) from error
 
 
 def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | None) -> None:
@@ -256,9 +276,15 @@ def is_lock_conflict(error: DBAPIError) -> bool:
 
 def blockers(connection: Connection) -> list[str]:
     """Ask on another connection, while the migration waits."""
+    rows = _sessions(connection, BLOCKS_MIGRATION)
+    prepared = connection.exec_driver_sql(PREPARED, {"name": NAME, "comment": COMMENT})
     return [
-        _describe(row) if row.is_hidden else f"{_describe(row)}: {row.query}"
-        for row in _sessions(connection, BLOCKS_MIGRATION)
+        *(_describe(row) if row.is_hidden else f"{_describe(row)}: {row.query}" for row in rows),
+        *(
+            f"the prepared transaction {row.gid} (of {row.owner}, since {row.since} UTC), to be ended"
+            " by COMMIT PREPARED or ROLLBACK PREPARED"
+            for row in prepared
+        ),
     ]
 
 

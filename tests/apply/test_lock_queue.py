@@ -143,6 +143,22 @@ def test_who_is_in_the_way_and_may_not_be_seen(lab: Lab) -> None:
 
 
 @ON_POSTGRESQL
+def test_who_is_in_the_way_and_has_no_session(lab: Lab) -> None:
+    lab.write("r1", CREATE)
+    lab.write("r2", ALTER)
+    with lab.fresh() as target:
+        if target.query("SHOW max_prepared_transactions") == [("0",)]:
+            pytest.skip("This server prepares no transactions.")
+        target.upgrade("r1")
+        with transaction(target.url, QUERY) as connection:
+            connection.execute(text(f"PREPARE TRANSACTION '{target.name}'"))
+        limits = {"MIGRATION_LOCK_TIMEOUT": "0.4", "MIGRATION_LOCK_WAIT": "1"}
+        said = target.alembic("upgrade", "head", **limits).output
+        target.execute(f"ROLLBACK PREPARED '{target.name}'")
+        assert f"because of the prepared transaction {target.name} (of " in said
+
+
+@ON_POSTGRESQL
 def test_a_deadlock_is_tried_again(lab: Lab) -> None:
     """With a relative target, which still is meant from where the database was."""
     lab.write("r1", CREATE)
