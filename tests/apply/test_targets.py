@@ -42,7 +42,8 @@ def test_a_target_that_is_nowhere(lab: Lab) -> None:
                 f"{what}. Nothing was done: the database is at r1, and `my-service db history`"
                 " lists the migrations."
             )
-        assert failure(target.db("upgrade", "base:r1")) == "Range revision not allowed"
+        said = failure(target.db("upgrade", "base:r1"))
+        assert said.startswith("base:r1 is a range, which only --sql takes.")
         lab.write("r2", "pass")
         said = failure(target.db("current", "--check-heads"))
         assert said.endswith(": `my-service db status` tells what it lacks.")

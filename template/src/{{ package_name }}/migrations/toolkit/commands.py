@@ -332,6 +332,7 @@ class DatabaseCommands(CommandLine):
         try:
             self._refuse(function)
             refuse_misspelled(options.x or ())
+            _refuse_range(options)
             if function in READ_FILES:
                 read_scripts(config)
             with advising(ScriptDirectory.from_config(config)):
@@ -371,3 +372,12 @@ def _end(text: str, code: int) -> NoReturn:
         raise SystemExit(text)
     print(text, file=sys.stderr)
     raise SystemExit(code)
+
+
+def _refuse_range(options: Namespace) -> None:
+    target = getattr(options, "target", getattr(options, "revision", None))
+    if isinstance(target, str) and ":" in target and not getattr(options, "sql", False):
+        raise CommandError(
+            f"{target} is a range, which only --sql takes. Nothing was done: say the revision where"
+            " the database is to be."
+        )
