@@ -24,6 +24,11 @@ OPTIONS: dict[str, Any] = {"transaction_per_migration": True}
 #: How long the application goes first after it was kept waiting, in lock timeouts: what a
 #: migration changes is blocked for at most a tenth of the time.
 PAUSE = 10
+#: To try again would end in the same way.
+ANOTHER_CONNECTION = (
+    "This was asked on another connection than that of the migration, whose locks it may be waiting"
+    " for: let the migration use op.get_bind() and not its engine, as in sa.inspect(op.get_bind())."
+)
 
 
 def run(connection: Connection, plan: Plan, recorder: Recorder, patience: Patience) -> None:
@@ -36,7 +41,8 @@ def run(connection: Connection, plan: Plan, recorder: Recorder, patience: Patien
                 with _insisted_on(connection):
                     return attempt(connection, plan, recorder)
             except DBAPIError as error:
-                if not server.is_lock_conflict(error):
+                is_elsewhere = ANOTHER_CONNECTION in getattr(error, "__notes__", ())
+                if is_elsewhere or not server.is_lock_conflict(error):
                     raise
                 connection.rollback()
                 reached = (plan.place, connection.info.get("progress"))
@@ -55,11 +61,13 @@ def _insisted_on(connection: Connection) -> Iterator[None]:
     conflicts: list[DBAPIError] = []
 
     def remember(context: ExceptionContext) -> None:
-        # The engine has another connection, which looks for who is in the way.
+        error = context.sqlalchemy_exception
+        if not (isinstance(error, DBAPIError) and server.is_lock_conflict(error)):
+            return
         if context.connection is connection:
-            error = context.sqlalchemy_exception
-            if isinstance(error, DBAPIError) and server.is_lock_conflict(error):
-                conflicts.append(error)
+            conflicts.append(error)
+        else:
+            error.add_note(ANOTHER_CONNECTION)
 
     def insist(*_: Any) -> None:
         if conflicts:

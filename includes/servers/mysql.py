@@ -10,9 +10,10 @@ from typing import cast
 
 from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.util import CommandError
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, event, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from ....driver import run
 from ..connection import LENGTH
 from .journal.entries import State, forget, last_that_stays
 from .journal.journal import Journal
@@ -73,13 +74,16 @@ def turn(connection: Connection, *, wait: float, script: str | None) -> Iterator
 
 
 def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | None) -> None:
-    """Let no statement wait for a lock so long that the application notices: in whole seconds."""
+    """Let no statement wait for a lock so long that the application notices: in whole seconds.
+
+    Nor for one of its own: a migration may open other connections, as by `sa.inspect(engine)`.
+    """
     connection = _connection(context)
     seconds = max(1, round(lock_timeout))
+    limits = f"SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}"
+    event.listen(connection.engine, "connect", lambda driver, _: run(driver, limits))
     with connection.begin():
-        connection.exec_driver_sql(
-            f"SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}"
-        )
+        connection.exec_driver_sql(limits)
     connection.info["journal"] = Journal(connection, cast(Resume | None, resume))
 
 

@@ -124,14 +124,17 @@ def _second_connection() -> Iterator[None]:
 
 
 def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | None) -> None:
-    """Let no statement wait for a lock so long that the application notices."""
+    """Let no statement wait for a lock so long that the application notices, nor for one of its own.
+
+    A migration may open other connections, as by `sa.inspect(engine)`.
+    """
     connection = cast(Connection, context.connection)
     setting = (
         f"SET LOCAL lock_timeout = {_milliseconds(lock_timeout)};"
         f"SET LOCAL application_name = '{NAME}';{MARK}"
     )
 
-    @event.listens_for(connection, "begin")
+    @event.listens_for(connection.engine, "begin")
     def begin(connection: Connection) -> None:
         if not _is_autocommit(connection):
             connection.exec_driver_sql(setting)

@@ -265,6 +265,29 @@ def test_a_lock_that_was_not_given_is_no_error_to_be_caught(lab: Lab) -> None:
         assert "ix_amount" not in target.indexes("accounts")
 
 
+ANOTHER = """
+assert "accounts" in sa.inspect(op.get_bind().engine).get_table_names()
+op.execute("UPDATE accounts SET amount = 6")
+with op.get_bind().engine.begin() as connection:
+    connection.execute(sa.text("UPDATE accounts SET amount = 7"))
+"""
+
+
+@ON_SERVERS
+def test_another_connection_of_the_migration_waits_for_it(lab: Lab) -> None:
+    """For ever, if it were let; and to try again would end in the same way."""
+    with _at_r1(lab, ANOTHER) as target:
+        ended = target.alembic("upgrade", "head", MIGRATION_LOCK_TIMEOUT="0.4")
+        assert ended.code != 0
+        assert "UPDATE accounts SET amount = 7" in ended.output
+        assert "let the migration use op.get_bind() and not its engine" in ended.output
+        assert "tried again" not in ended.output
+        assert target.revision == "r1"
+        lab.write("r2", 'op.execute("UPDATE accounts SET amount = 7")')
+        target.upgrade()
+        assert target.query("SELECT amount FROM accounts") == [(7,)]
+
+
 BLOCK = f"""
 with op.get_context().autocommit_block():
     {ALTER.strip()}
