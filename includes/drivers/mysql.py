@@ -57,10 +57,11 @@ PARAMETERS = {"charset", "unix_socket"}
 SWITCHES = {"ssl_verify_cert", "ssl_verify_identity"}
 TLS_PARAMETERS = {"ssl_ca", "ssl_cert", "ssl_key"} | SWITCHES
 # Strict, whatever the server's default is, with backslash escapes, which the driver counts on for
-# bytes, and with tables that take part in transactions. Times without a zone are UTC.
+# bytes, and with tables that take part in transactions, which end where a COMMIT says so. Times
+# without a zone are UTC.
 SET_UP = (
     "SET SESSION sql_mode = 'TRADITIONAL,ONLY_FULL_GROUP_BY', time_zone = '+00:00',"
-    " default_storage_engine = InnoDB"
+    " default_storage_engine = InnoDB, completion_type = NO_CHAIN"
 )
 #: How a script begins that migrates: who runs it may have another session.
 SCRIPT = f"SET NAMES utf8mb4;\n\n{SET_UP};"
