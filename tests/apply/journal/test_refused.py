@@ -8,9 +8,10 @@ from .workshop import MARKS, Workshop
 pytestmark = MARKS
 
 
-def test_locked_tables_are_refused(workshop: Workshop) -> None:
-    with workshop.case('op.execute("LOCK TABLES t WRITE")') as case:
-        assert "locks out the journal" in case.refused()
+@pytest.mark.parametrize("statement", ["LOCK TABLES t WRITE", "XA BEGIN 'x'"])
+def test_what_locks_out_the_journal_is_refused(workshop: Workshop, statement: str) -> None:
+    with workshop.case(f'op.execute("{statement}")') as case:
+        assert "lock out the journal" in case.refused()
 
 
 def test_another_database_is_refused(workshop: Workshop) -> None:

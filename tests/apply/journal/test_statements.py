@@ -47,6 +47,7 @@ def statements() -> Any:
         ("SET @x = 3", "SESSION"),
         ("SET @x = UUID()", "READ"),
         ("LOCK TABLES t WRITE", "REFUSED"),
+        ("XA BEGIN 'x'", "REFUSED"),
         ("rollback", "REFUSED"),
         ("ROLLBACK WORK AND CHAIN", "REFUSED"),
         ("ROLLBACK TO a", "SESSION"),

@@ -280,7 +280,7 @@ class Replay:
         if statement.essence.upper().startswith("ROLLBACK"):
             return self._rolls_back(statement.text)
         return CommandError(
-            "LOCK TABLES in a migration locks out the journal that makes migrations safe:"
+            "LOCK TABLES and XA in a migration lock out the journal that makes migrations safe:"
             f" leave it out: {statement.text}"
         )
 

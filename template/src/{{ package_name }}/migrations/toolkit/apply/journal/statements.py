@@ -45,7 +45,7 @@ _BY_WORD = {word: kind for kind, words in _WORDS.items() for word in words.split
 _OUTSIDE = r"USER|ROLE|SERVER|(UNDO )?TABLESPACE|LOGFILE|INSTANCE|RESOURCE"
 # These come first: their first word alone misleads.
 _EXCEPTIONS = [
-    (r"LOCK TABLES?\b", Kind.REFUSED),
+    (r"(LOCK TABLES?|XA)\b", Kind.REFUSED),
     (r"ROLLBACK\b(?! (WORK )?TO\b)", Kind.REFUSED),
     # No implicit commit.
     (r"(CREATE|DROP) (OR REPLACE )?TEMPORARY\b", Kind.WRITE),
