@@ -13,6 +13,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, inspect
 
 from ... import DISTRIBUTION
+from .apply import server
 from .config import migration_url, scratch_url
 from .connection import look
 from .history import OWN_TABLES
@@ -52,9 +53,9 @@ def baseline(config: Config) -> None:
 
 
 def _refuse(connection: Connection, found: Status) -> None:
-    if found.database or found.unfinished:
+    if found.database or server.has_begun(connection):
         raise CommandError(
-            "This database is migrated already: see"
+            "This database is migrated already, or just now: see"
             f" `{DISTRIBUTION} db status`. Nothing was recorded."
         )
     schemas = definitions.other_schemas(connection)
