@@ -63,6 +63,8 @@ SET_UP = (
     "SET SESSION sql_mode = 'TRADITIONAL,ONLY_FULL_GROUP_BY', time_zone = '+00:00',"
     " default_storage_engine = InnoDB, completion_type = NO_CHAIN"
 )
+#: In seconds: replicas that start together may keep a server busy.
+MIGRATION_PATIENCE = 10
 #: How a script begins that migrates: who runs it may have another session.
 SCRIPT = f"SET NAMES utf8mb4;\n\n{SET_UP};"
 
@@ -204,6 +206,8 @@ def create_migration_engine(url: URL, **options: Any) -> Engine:
     """An engine for migrations, which need no concurrency and no pool."""
     url, connect = connection_arguments(url)
     url = url.set(drivername=f"{url.get_backend_name()}+pymysql")
+    # The driver's own connect_timeout ends with TCP's handshake; the server's may never come.
+    connect |= {"read_timeout": MIGRATION_PATIENCE}
     options |= {"poolclass": NullPool, "connect_args": connect, "hide_parameters": True}
     # Else SQLAlchemy reads by itself what MariaDB's RETURNING gives of many rows, and the journal of
     # migrations could not give that a second time.
@@ -211,12 +215,18 @@ def create_migration_engine(url: URL, **options: Any) -> Engine:
     engine = create_engine(url, **options)
     require_kind(engine)
     event.listen(engine, "connect", set_up, insert=True)
+    event.listen(engine, "connect", let_take_long, insert=True)
     event.listen(engine, "begin", see_what_is_new)
     event.listen(engine, "do_execute", describe)
     event.listen(engine, "before_cursor_execute", refuse_to_leave)
     if url.database:
         event.listen(engine, "connect", require_utf8mb4)
     return engine
+
+
+def let_take_long(connection: Any, _: Any) -> None:
+    """Each statement, now that the server has answered."""
+    connection._read_timeout = None
 
 
 def refuse_to_leave(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -102,6 +103,21 @@ async def _answer_late(target: Target) -> Ended:
         await asyncio.sleep(5)
         proxy.thaw()
         return await asyncio.to_thread(slow.result)
+
+
+@ON_SERVERS
+def test_a_server_that_never_answers(lab: Lab) -> None:
+    """As one behind a proxy that takes the connection by itself."""
+    with lab.fresh() as target, socket.create_server(("127.0.0.1", 0)) as silent:
+        silently = elsewhere(target, host="127.0.0.1", port=silent.getsockname()[1])
+        assert "does not answer" in failure(silently.db("upgrade", "--wait", "1"))
+
+
+@ON_MYSQL
+def test_a_statement_may_take_longer_than_a_server_that_does_not_answer(lab: Lab) -> None:
+    lab.write("r1", "op.execute('DO SLEEP(11)')")
+    with lab.fresh() as target:
+        target.upgrade()
 
 
 @ON_SERVERS
