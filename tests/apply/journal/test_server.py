@@ -91,7 +91,11 @@ def test_a_server_of_other_defaults(lab: Lab) -> None:
     lab.write("r2", make("u") + 'op.execute("UPDATE t SET v = 2")')
     with _server(lab.database) as server:
         target = Target(lab, server.create_database("service"))
-        for other in ("sql_safe_updates = 1", "default_storage_engine = MyISAM", "completion_type = 1"):
+        for other in (
+            "sql_safe_updates = 1",
+            "default_storage_engine = MyISAM",
+            "completion_type = 1",
+        ):
             target.execute(f"SET GLOBAL {other}")
         said = failure(target.db("upgrade"))
         assert "at `UPDATE t SET v = 2`: You are using safe update mode" in said
