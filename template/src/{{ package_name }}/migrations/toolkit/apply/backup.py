@@ -66,7 +66,11 @@ def _copy(source: sqlite3.Connection, database: Path, path: Path) -> None:
             target.execute("PRAGMA journal_mode = DELETE")
             (answer,) = target.execute("PRAGMA quick_check(1)").fetchone()
         if answer != "ok":
-            raise sqlite3.DatabaseError(answer)
+            raise CommandError(
+                f"{database} is damaged, so nothing was changed: {' '.join(answer.split())}. Put the"
+                " newest backup that is sound in its place; `sqlite3 FILE .recover` saves what can be"
+                " read."
+            )
         shutil.copymode(database, unfinished)
         unfinished.rename(path)
     finally:
