@@ -37,7 +37,7 @@ def put_aside(renamed: Part, completion: Completion) -> Part:
     """What is in the way of a rename, around which it goes and comes back."""
     implicit_defaults.keep_counting(renamed, completion.found)
     # MariaDB renames it wherever it is named.
-    if completion.connection.dialect.name != "mysql":
+    if _is_mariadb(completion.connection.dialect):
         return renamed
     return dependents.put_aside(renamed, completion)
 
@@ -71,7 +71,12 @@ def complete(part: Part, dialect: Dialect) -> None:
     """What the operations do not say by themselves."""
     circles.untie(part)
     for operations in (part.up, part.down):
-        if dialect.name == "mysql":
-            implicit_defaults.leave_null(operations)
-        else:
+        if _is_mariadb(dialect):
             implicit_defaults.leave_computed_open(operations)
+        else:
+            implicit_defaults.leave_null(operations)
+
+
+def _is_mariadb(dialect: Dialect) -> bool:
+    """By the server: a URL may say mysql:// for both."""
+    return bool(getattr(dialect, "is_mariadb", False))

@@ -1,6 +1,7 @@
 """What is left to the author, who is told what to write."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -107,6 +108,36 @@ def test_a_new_value_that_is_the_default_at_once(lab: Lab, write: Write) -> None
         [path] = versions(lab) - before
         block = "with op.get_context().autocommit_block():\n        op.execute"
         path.write_text(text.replace("op.execute", block, 1))
+        assert target.db("upgrade").code == 0
+        ended = target.db("check")
+        assert ended.code == 0, ended.output
+
+
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_what_the_database_says_in_several_lines(lab: Lab, write: Write) -> None:
+    """Each remark is a comment, which ends with its line."""
+    with lab.fresh() as target:
+        write(columns(twice="sa.Integer, sa.Computed('age *')", name="sa.String(50)"))
+        ended, text = revision(target, "create users")
+        said = re.escape("near '), name VARCHAR(50), ")
+        assert re.search(f"write this yourself: .*{said}", ended.output)
+        assert re.search(f"^# Write this yourself: .*{said}", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_a_url_that_says_mysql(lab: Lab, write: Write) -> None:
+    """MariaDB takes no NOT NULL of what is computed, whatever the URL calls it."""
+    with lab.fresh() as target:
+        target = replace(target, url=target.url.replace("mariadb://", "mysql://"))
+        write({})
+        with (lab.project.package / "shop" / "models.py").open("a") as models:
+            models.write(
+                "from sqlalchemy.orm import Mapped, mapped_column\n\n\nclass Pet(Base):\n"
+                "    __tablename__ = 'pets'\n    id: Mapped[int] = mapped_column(primary_key=True)\n"
+                "    twice: Mapped[int] = mapped_column(sa.Computed('3 * 2'))\n"
+            )
+        ended, _ = revision(target, "create users")
+        assert "WARNING" not in ended.output
         assert target.db("upgrade").code == 0
         ended = target.db("check")
         assert ended.code == 0, ended.output

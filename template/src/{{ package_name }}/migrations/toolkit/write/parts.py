@@ -11,7 +11,6 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import _render_cmd_body
 from alembic.operations import MigrateOperation, Operations, ops
 from sqlalchemy import Connection, Dialect, Table, inspect
-from sqlalchemy.exc import DBAPIError
 
 from ....driver import TRANSACTIONAL_DDL
 from .. import throwaway
@@ -154,8 +153,6 @@ class Trial:
             # Where a change of a table commits, a savepoint would be gone.
             with self._connection.begin_nested() if TRANSACTIONAL_DDL else nullcontext():
                 exec("\n".join(lines), dict(self._names))  # noqa: S102
-        except DBAPIError as error:
-            return throwaway.reason(error).rstrip(".")
         except Exception as error:  # noqa: BLE001
-            return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
+            return throwaway.reason(error).rstrip(".")
         return None

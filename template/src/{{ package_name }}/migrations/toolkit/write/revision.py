@@ -194,7 +194,9 @@ class Writing(Comparison):
         renames = Renames(self.context).settle(lambda: self._found, self._rename)
         put_together(script, [*renames, *self._changes()])
         refused = [f"the database refuses a part of it: {why}" for why in self._refused]
-        self._left = refused or [*self._not_written(start), *self._not_undone(script, start)]
+        left = refused or [*self._not_written(start), *self._not_undone(script, start)]
+        # In the file each is a comment.
+        self._left = [" ".join(line.split()) for line in left]
 
     def _completion(self) -> Completion:
         """Of the database as it is now."""
