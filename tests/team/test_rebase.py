@@ -165,6 +165,10 @@ def test_rebase_says_what_is_in_its_way(branches: Branches) -> None:
     with lab.fresh() as target:
         assert "in one line; git knows no origin/main." in succeed(target.db("rebase"))
         refuses(target.db("rebase", "nosuch"), "git knows no nosuch: ", code=2)
+        (lab.project.path / ".git").rename(lab.project.path / "git")
+        succeed(target.db("rebase"))
+        refuses(target.db("rebase", "nosuch"), "failed: not a git repository", code=2)
+        (lab.project.path / "git").rename(lab.project.path / ".git")
         branches.publish()
         refuses(target.db("rebase"), "origin/main has migrations that are not here yet: r7.")
         branches.merge()

@@ -29,7 +29,7 @@ def rebase(config: Config, onto: str, *, files_only: bool, lose: Sequence[str]) 
         git = Git(script)
         moves = _moves(script, git, onto)
     else:
-        git, moves = find(script), {}
+        git, moves = find(script) if onto == ONTO else Git(script), {}
         if git and (onto != ONTO or git.knows(onto)):
             _refuse_missing(git.revisions(onto), script, onto)
     undo = Undo(config, script, {each.revision for each in moves}, onto, set(lose))
