@@ -35,6 +35,8 @@ def test_what_is_found(render: Callable[..., Project], database: str, database_u
     for each in found:
         if each["message"].startswith(("Runs `CLUSTER", "Runs `VACUUM FULL")):
             assert "Of a whole table: leave it out" in each["safe_way"]
+        if each["code"] == "rename-enum-value":
+            assert "RENAME VALUE '...' TO '...'`." in each["message"]
         if each["code"] == "add-unique" and database == "postgresql":
             assert "safe_ops.create_index with unique=True" in each["safe_way"]
     tried = {code for text in files.values() for _, code in expected_in(text)}

@@ -12,6 +12,8 @@ pytestmark = pytest.mark.slow
 
 MORE_COLUMNS = """
     sa.Column("kind", sa.Enum("a", "b", name="kind")),
+    sa.Column("level", sa.String(5)),
+    sa.CheckConstraint("level IN ('a', 'b')", name="level"),
     sa.Column("made", sa.Integer, nullable=False, server_default="1"),
     sa.Column("place", sa.Integer, server_default="1"),
     sa.Column("price", sa.Numeric(6, 2)),
@@ -92,6 +94,30 @@ RELEASES = {
         """,
         ["t.kind was ENUM (a, b) and is ENUM (a, c)"],
     ),
+    "value of a check": (
+        """
+        with op.batch_alter_table("t") as batch:
+            batch.drop_constraint("level", type_="check")
+            batch.create_check_constraint("level", sa.text("level IN ('a', 'b', 'c', 'it''s')"))
+        """,
+        [],
+    ),
+    "not a value of a check": (
+        """
+        with op.batch_alter_table("t") as batch:
+            batch.drop_constraint("level", type_="check")
+            batch.create_check_constraint("level", sa.text("level NOT IN ('a', 'b', 'c')"))
+        """,
+        ["the CHECK ("],
+    ),
+    "another value of a check": (
+        """
+        with op.batch_alter_table("t") as batch:
+            batch.drop_constraint("level", type_="check")
+            batch.create_check_constraint("level", sa.text("level IN ('a', 'c')"))
+        """,
+        ["the CHECK ("],
+    ),
     "unique": (
         """
         op.add_column("t", sa.Column("size", sa.Integer))
@@ -158,6 +184,10 @@ def test_code_of_the_release_before(
         expected["elsewhere"] = ["elsewhere.bills.a is gone"]
     project = render(database=database, example=False)
     found = review(project, database_url, histories)["found"]
+    for name in ("not a value of a check", "another value of a check"):
+        [begin], [what] = expected[name], found[name]["breaks"]
+        assert what.startswith(begin)
+        expected[name] = [what]
     assert {name: each["breaks"] for name, each in found.items()} == expected
     code = "breaks-previous-release"
     codes = {name: [each["code"] for each in seen["findings"]] for name, seen in found.items()}

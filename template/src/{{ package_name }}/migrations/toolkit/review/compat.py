@@ -4,6 +4,7 @@ Two schemas are compared as the database has them, so that raw SQL counts as wel
 """
 
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -35,6 +36,13 @@ from importlib import import_module
 tables = import_module(sys.argv[1]).load_models().tables.values()
 print(json.dumps({table.fullname: [column.name for column in table.columns] for table in tables}))
 """
+#: As each server tells it.
+VALUE = re.compile(r"(?:_\w+)?'(?:[^'\\]|''|\\.)*'(?:::[a-z ]+)?")
+ONE_OF = re.compile(
+    r"the CHECK \W*(?P<column>\w+)\W*(?:::text)? (?:IN|= ANY) \(+(?:ARRAY\[)?"
+    rf"{VALUE.pattern}(?:, ?{VALUE.pattern})*(?:](?:::text\[])?)?\)+",
+    re.IGNORECASE,
+)
 
 
 class Break(NamedTuple):
@@ -97,9 +105,10 @@ def breaks(old: Shapes, new: Shapes, models: Models) -> Iterator[Break]:
         for name, column in after.columns.items():
             if name not in named and _must_be_given(column):
                 yield _to_be_given(table, name)
-        rules = {rule.what for rule in _rules(before)}
+        rules = list(_rules(before))
         for rule in _rules(after):
-            if rule.what not in rules and set(rule.columns) & set(named):
+            is_new = not any(_is_alike(each, rule) for each in rules)
+            if is_new and set(rule.columns) & set(named):
                 what = f"{rule.what} may refuse rows of {table}"
                 yield Break(table, "", what, (rule.word, *rule.columns))
 
@@ -140,6 +149,16 @@ def _takes(old: sa.types.TypeEngine[Any], new: sa.types.TypeEngine[Any]) -> bool
 def _must_be_given(column: Column) -> bool:
     filled = column.server_default is not None or column.autoincrement is True
     return not column.nullable and not filled
+
+
+def _is_alike(old: Rule, new: Rule) -> bool:
+    """Or a CHECK for more values of the same column, as of an enum."""
+    if old.what == new.what:
+        return True
+    was, now = ONE_OF.fullmatch(old.what), ONE_OF.fullmatch(new.what)
+    if not was or not now or was["column"] != now["column"]:
+        return False
+    return set(VALUE.findall(old.what)) <= set(VALUE.findall(new.what))
 
 
 def _rules(table: sa.Table) -> Iterator[Rule]:

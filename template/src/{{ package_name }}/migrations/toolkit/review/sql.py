@@ -50,7 +50,7 @@ def of_sql(sql: str) -> Iterator[Change]:
     text = _without_comments(sql).strip()
     if STORED.match(text) and not re.search(DOLLARS, text, re.DOTALL):
         return
-    for statement in TEXT.sub("''", BLOCK.sub(_opened, text)).split(";"):
+    for statement in TEXT.sub("'...'", BLOCK.sub(_opened, text)).split(";"):
         yield from _of_statement(" ".join(statement.split()))
 
 
