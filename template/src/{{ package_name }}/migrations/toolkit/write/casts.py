@@ -13,13 +13,16 @@ WAYS: Mapping[type, set[type]] = {
 
 
 def can_cast(change: ops.AlterColumnOp, dialect: Dialect) -> bool:
-    if change.existing_type is None or change.modify_type is None:
+    before, after = change.existing_type, change.modify_type
+    if before is None or after is None:
         return True
-    old, new = change.existing_type._type_affinity, change.modify_type._type_affinity
-    if isinstance(change.modify_type, types.Enum) and _is_own_type(change.modify_type, dialect):
-        old_type = change.existing_type
+    if isinstance(before, types.Enum) and isinstance(after, types.Enum):
         # Where enums have names, another one is another type.
-        return isinstance(old_type, types.Enum) and old_type.name in {None, change.modify_type.name}
+        has_name = _is_own_type(after, dialect) and before.name not in {None, after.name}
+        return set(before.enums) <= set(after.enums) and not has_name
+    if isinstance(after, types.Enum) and _is_own_type(after, dialect):
+        return False
+    old, new = before._type_affinity, after._type_affinity
     return new in {old, types.String} | WAYS.get(old or types.NullType, set())
 
 
