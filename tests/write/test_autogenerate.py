@@ -103,7 +103,15 @@ def test_what_is_dangerous(lab: Lab, write: Write) -> None:
     moods = ["'sad', 'glad'", "'glad', 'mad'"] if fills_in else ["'sad'"] * 2
     before, after = (f"sa.Enum({values}, name='mood')" for values in moods)
     with lab.fresh() as target:
-        write(columns(nick="sa.String(20)", code="sa.String(20)", note="sa.Text", mood=before))
+        write(
+            columns(
+                nick="sa.String(20)",
+                code="sa.String(20)",
+                note="sa.Text",
+                day="sa.Date, nullable=False",
+                mood=before,
+            )
+        )
         revision(target, "create users")
         write(
             columns(
@@ -126,7 +134,8 @@ def test_what_is_dangerous(lab: Lab, write: Write) -> None:
             assert f"WARNING: {what}: {how}" in ended.output
             assert re.search(rf'# {re.escape(how)}[^"]*"{what}": "",', text), text
         rows = "gives rows that are there ''" if fills_in else "fails where there are rows"
-        assert f"NOT NULL without a default {rows}" in ended.output
+        assert f"users.age: NOT NULL without a default {rows}" in ended.output
+        assert f"adds it as NOT NULL without a default, which {rows}" in ended.output
         assert "users.born" not in text
         assert "the database refuses" not in ended.output
         assert target.db("check").code == 0

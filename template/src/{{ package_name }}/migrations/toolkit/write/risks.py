@@ -22,7 +22,8 @@ from .parts import COMES_BACK
 ROWS = "Dropped with its rows"
 VALUES = "Dropped with its values"
 NO_WAY_BACK = (
-    "Dropped with its values; and where there are rows, downgrade() needs a default for it"
+    "Dropped with its values; and downgrade() adds it as NOT NULL without a default, which"
+    f" {server.WITHOUT_DEFAULT}"
 )
 NOT_NULL = (
     f"NOT NULL without a default {server.WITHOUT_DEFAULT}: give it a server_default, or add it as"
