@@ -23,7 +23,8 @@ from ..template import ROOT, commit, git
 pytestmark = pytest.mark.slow
 
 PAGE = ROOT / "docs" / "a-year-of-changes.md"
-IMPORT = "from alembic import op\n"
+#: Below all imports.
+REVISION = "\nrevision: str"
 SAFE_OPS = "\nfrom my_service.migrations.toolkit import safe_ops\n"
 #: What autogenerate has written.
 BODY = re.compile(r"\ndef upgrade\(\).*", re.S)
@@ -76,13 +77,13 @@ def edited(old: str, part: str, text: str) -> str:
     """As somebody does who has read the page."""
     assert SAFE_OPS.strip() in PAGE.read_text(encoding="utf-8")
     if part == "top":
-        return old.replace(IMPORT, f"{IMPORT}\n{text}", 1)
+        return old.replace(REVISION, f"\n{text.rstrip()}{REVISION}", 1)
     if part == "body":
         new = BODY.sub(lambda _: f"\n{text}", DECLARATIONS.sub("", old))
     else:
         before, function, body = old.partition(f"def {part}() -> None:\n")
         new = before + function + body.replace("    pass\n", indent(text, "    "), 1)
-    return new if SAFE_OPS in new else new.replace(IMPORT, IMPORT + SAFE_OPS, 1)
+    return new if SAFE_OPS in new else new.replace(REVISION, SAFE_OPS + REVISION, 1)
 
 
 @pytest.fixture
@@ -107,6 +108,7 @@ def test_the_year(whole: Lab) -> None:
         assert names == [("Ada", "First", "1"), ("Bob", "Second", None)]
         tests = (sys.executable, "-m", "pytest", "tests/test_migrations.py")
         whole.project.run(*tests, url=target.url, PYTHONPATH="src", RELEASE="1")
+        whole.project.run(sys.executable, "-m", "ruff", "check")
 
 
 def fill(target: Target) -> None:
