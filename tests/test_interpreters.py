@@ -24,6 +24,15 @@ def test_own_suite_on_each_python(render: Render, version: str) -> None:
     project.run("python", "-m", "pytest")
 
 
+@pytest.mark.parametrize("version", VERSIONS[1:])
+def test_lint_and_format_where_a_newer_python_is_demanded(render: Render, version: str) -> None:
+    project = render(audit=True)
+    settings = project.path / "pyproject.toml"
+    settings.write_text(settings.read_text().replace('">=3.11"', f'">={version}"'))
+    for command in (["check"], ["format", "--check"]):
+        project.run(sys.executable, "-m", "ruff", *command, "--no-cache")
+
+
 def test_these_are_the_versions_that_projects_declare(render: Render) -> None:
     assert f'requires-python = ">={VERSIONS[0]}"' in render().read("pyproject.toml")
 

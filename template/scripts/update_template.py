@@ -61,7 +61,8 @@ def main() -> None:
 def refuse_what_cannot_be_undone() -> None:
     if git("rev-parse", "--show-toplevel", check=False) != str(ROOT):
         raise StoppedError(
-            "This folder is not the top of a git repository, so that an update could not be undone."
+            "This folder is not the top of a git repository, so that an update could not be undone:"
+            " `git init` here, and commit what is there."
         )
     if changed := git("status", "--porcelain"):
         raise StoppedError(f"Commit or stash first, an update starts from a clean tree:\n{changed}")
