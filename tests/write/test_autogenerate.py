@@ -139,10 +139,10 @@ def test_what_is_dangerous(lab: Lab, write: Write) -> None:
         assert "users.born" not in text
         assert "the database refuses" not in ended.output
         assert target.db("check").code == 0
-        before = versions(lab)
+        files = versions(lab)
         ended = target.alembic("revision", "--autogenerate", "-m", "change nothing else")
         assert "Nothing to do, and no file written" in ended.output
-        assert (ended.code, versions(lab)) == (0, before)
+        assert (ended.code, versions(lab)) == (0, files)
     for command in (["check"], ["format", "--check"]):
         words = [sys.executable, "-m", "ruff", *command, str(lab.project.package / "migrations")]
         subprocess.run(words, cwd=lab.project.path, check=True)
