@@ -58,6 +58,30 @@ def test_a_failed_upgrade(lab: Lab) -> None:
         assert target.query("SELECT age FROM people") == [(40,)]
 
 
+@pytest.mark.parametrize(
+    ("upgrade", "why"),
+    [
+        ('op.alter_column("people", "name", nullable=False)', "require the existing type"),
+        (
+            'from alembic.util import CommandError\nraise CommandError("Count the people first")',
+            "Count the people first",
+        ),
+    ],
+)
+def test_what_alembic_or_the_migration_refuses(lab: Lab, upgrade: str, why: str) -> None:
+    if "existing" in why and lab.database not in {"mariadb", "mysql"}:
+        pytest.skip("only MySQL and MariaDB define the whole column anew")
+    lab.write("r1", CREATE)
+    lab.write("r2", upgrade)
+    with lab.fresh() as target:
+        said = failure(target.alembic("upgrade", "head"))
+        assert said.startswith(
+            "The upgrade of r2 (src/my_service/migrations/versions/r2.py) failed in line "
+        )
+        assert f"{why}. Nothing " in said
+        assert said.endswith("Correct the cause, then run `alembic upgrade head` again.")
+
+
 def test_the_next_command_says_all_that_was_said(lab: Lab) -> None:
     lab.write("r1", FAIL)
     with lab.fresh() as target:

@@ -102,7 +102,7 @@ def explained() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not isinstance(error, CommandError) and not is_about_database(error):
+        if not is_about_database(error):
             raise
         raise CommandError(
             f"The migrations cannot be run in a throw-away database: {_line(error)}{reason(error)}"

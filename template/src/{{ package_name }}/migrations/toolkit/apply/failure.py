@@ -23,6 +23,7 @@ from ..scripts import line_in
 from . import server
 from .migrate import Plan, Step, shown
 
+TOOLKIT = Path(__file__).parents[1]
 LIBRARIES = [Path(package.__path__[0]) for package in (alembic, sqlalchemy)]
 
 
@@ -32,7 +33,7 @@ def explained(connection: Connection, plan: Plan) -> Iterator[None]:
     try:
         yield
     except Exception as raised:
-        if isinstance(raised, CommandError) and not isinstance(raised, SQLAlchemyError):
+        if _is_refusal(raised):
             raise
         error = _cause(raised)
         place = _place(connection)
@@ -46,6 +47,13 @@ def explained(connection: Connection, plan: Plan) -> Iterator[None]:
         raise CommandError(
             f"{_where(step)} failed{_at(error, step)}: {' '.join(why)} {what_next}"
         ) from error
+
+
+def _is_refusal(error: Exception) -> bool:
+    """The toolkit's own says everything; one of Alembic's, or of a migration, says only why."""
+    if not isinstance(error, CommandError) or isinstance(error, SQLAlchemyError):
+        return False
+    return _raised_in(error).is_relative_to(TOOLKIT)
 
 
 def _cause(raised: Exception) -> Exception:
@@ -81,9 +89,12 @@ def unwritable() -> Iterator[None]:
 def is_about_database(error: Exception) -> bool:
     """Alembic raises errors of Python for a name that is not there, and for what SQLite cannot do."""
     if not isinstance(error, KeyError | ValueError | NotImplementedError):
-        return isinstance(error, SQLAlchemyError)
-    raised_in = Path(extract_tb(error.__traceback__)[-1].filename)
-    return any(raised_in.is_relative_to(package) for package in LIBRARIES)
+        return isinstance(error, SQLAlchemyError | CommandError)
+    return any(_raised_in(error).is_relative_to(package) for package in LIBRARIES)
+
+
+def _raised_in(error: Exception) -> Path:
+    return Path(extract_tb(error.__traceback__)[-1].filename)
 
 
 def said(error: Exception) -> str:
