@@ -37,7 +37,15 @@ async def test_an_address_is_unique_in_every_spelling(client: AsyncClient) -> No
 
 
 @pytest.mark.parametrize(
-    "changes", [{"name": ""}, {"name": "A\0da"}, {"name": None}, {"email": "ada"}, {"email": 1}]
+    "changes",
+    [
+        {"name": ""},
+        {"name": " "},
+        {"name": "A\0da"},
+        {"name": None},
+        {"email": "ada"},
+        {"email": 1},
+    ],
 )
 async def test_create_refuses_what_is_no_user(
     client: AsyncClient, changes: dict[str, object]

@@ -5,7 +5,11 @@ from pydantic import MISSING, BaseModel, ConfigDict, Field, StringConstraints
 
 from ..schemas import Text
 
-Name = Annotated[Text, Field(min_length=1, max_length=200, examples=["Ada Lovelace"])]
+Name = Annotated[
+    Text,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    Field(examples=["Ada Lovelace"]),
+]
 # Written in lower case, so that a unique address is unique in every spelling.
 Email = Annotated[
     str,
