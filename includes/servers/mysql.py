@@ -129,7 +129,8 @@ def unfinished(connection: Connection) -> str | None:
     # Asked afterwards: whoever begins has it first.
     if last is None or connection.exec_driver_sql(f"SELECT IS_USED_LOCK({LOCK})").scalar():
         return None
-    return last.revision
+    # And again: whoever has completed it in between has no lock any more.
+    return last.revision if last_that_stays(connection) == last else None
 
 
 def has_begun(connection: Connection) -> bool:

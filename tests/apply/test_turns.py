@@ -169,6 +169,46 @@ def test_waiting_is_bounded(slow: Lab) -> None:
         assert target.revision == "r2"
 
 
+HALF = f"""
+{INDEX}
+if not Path("slow").exists():
+    raise RuntimeError
+"""
+# Between the question what was begun and the one whether somebody is at it.
+MEANWHILE = """
+import os, subprocess, sys
+from sqlalchemy import Engine, event
+
+@event.listens_for(Engine, "before_cursor_execute")
+def complete_it_meanwhile(conn, cursor, statement, *_):
+    if "IS_USED_LOCK" in statement and "MEANWHILE" not in os.environ:
+        os.environ["MEANWHILE"] = "1"
+        subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], check=True)
+
+"""
+
+
+@pytest.mark.parametrize("database", ["mysql", "mariadb"], indirect=True)
+def test_another_completes_it_while_this_looks(lab: Lab) -> None:
+    """On PostgreSQL it waits until this has looked."""
+    lab.write("r1", CREATE)
+    lab.write("r2", HALF)
+    env = lab.project.package / "migrations" / "env.py"
+    text = env.read_text()
+    with lab.fresh() as target:
+        assert target.alembic("upgrade", "head").code != 0
+        said = target.alembic("upgrade", "r1").output
+        assert "migration r2 was begun and not completed" in said
+        _slow_down(lab)
+        env.write_text(MEANWHILE + text)
+        try:
+            ended = target.alembic("upgrade", "r1")
+        finally:
+            env.write_text(text)
+        assert ended.code == 0, ended.output
+        assert target.revision == "r2"
+
+
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_other_ways_to_bound_the_waiting(slow: Lab) -> None:
     with slow.fresh() as target:
