@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
+from alembic import op
 from alembic.operations import BatchOperations, MigrateOperation, Operations, ops
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script
@@ -166,13 +167,19 @@ class Notes:
         )
         vars(context.impl).update(static_output=self._note_sql)
         looking = Looking(self._connection, lambda statement, _: context.impl.execute(statement))
-        with Operations.context(context) as operations:
-            vars(operations).update(
-                get_bind=lambda: looking,
-                invoke=partial(self._note, context),
-                batch_alter_table=partial(self._batch, context),
-            )
-            yield
+        # Those of the migrations themselves, where another process has moved the database meanwhile.
+        others: Any = vars(op).get("_proxy")
+        try:
+            with Operations.context(context) as operations:
+                vars(operations).update(
+                    get_bind=lambda: looking,
+                    invoke=partial(self._note, context),
+                    batch_alter_table=partial(self._batch, context),
+                )
+                yield
+        finally:
+            if others:
+                others._install_proxy()
 
     @contextmanager
     def _batch(
