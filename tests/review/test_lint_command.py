@@ -39,7 +39,8 @@ def test_command(launched: tuple[Project, Launcher], tmp_path: Path) -> None:
         assert (ended.code, "Traceback" in ended.errors) == (code, False), ended.errors
         return ended.output + ended.errors
 
-    assert "not a git repository" in lint("--since", "main", code=2)
+    outside = lint("--since", "main", code=2)
+    assert "`git init`" in outside and "not a git repository" in outside
     project.run("git", "init", "--initial-branch", "main")
     # When there was no service yet.
     project.run(*COMMIT, "--allow-empty")

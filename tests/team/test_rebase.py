@@ -184,7 +184,7 @@ def test_rebase_says_what_is_in_its_way(branches: Branches) -> None:
         ended = target.db("rebase", GIT_TEST_ASSUME_DIFFERENT_OWNER="1")
         refuses(ended, "dubious ownership", " git config --global --add safe.directory ", code=2)
         (lab.project.path / ".git").rename(lab.project.path / "git")
-        refuses(target.db("rebase"), "`git rev-parse` failed: not a git repository", code=2)
+        refuses(target.db("rebase"), "run this in a clone", "not a git repository", code=2)
         (lab.project.path / "git").rename(lab.project.path / ".git")
 
         write_migration(lab.project, "r5", "pass")

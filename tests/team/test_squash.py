@@ -274,7 +274,7 @@ def test_what_is_in_the_way_of_a_squash(lab: Lab) -> None:
     lab.write("r1", SMALL)
     lab.write("r2", 'op.add_column("users", sa.Column("age", sa.Integer))')
     with lab.fresh() as target:
-        refuses(target.db("squash"), "not a git repository", code=2)
+        refuses(target.db("squash"), "`git init`", "not a git repository", code=2)
     git = Repository(lab.project.path)
     with lab.fresh() as target:
         refuses(target.db("squash", DATABASE_URL="nonsense"), "DATABASE_URL", code=2)

@@ -28,6 +28,11 @@ class Git:
             self.root = Path(self("rev-parse", "--show-toplevel").strip())
         except FileNotFoundError:
             raise CommandError("git is not installed, and only git knows branches.") from None
+        except CommandError as error:
+            raise CommandError(
+                "Only git knows what was there before: run this in a clone of the project, or begin a"
+                f" history (`git init`, and commit). {error}"
+            ) from None
 
     def __call__(self, *arguments: str, nothing: int = 0) -> str:
         """git's answer; there may be none, which has an exit code of its own."""
