@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from .parts import (
     ALONE,
+    BETWEEN,
     BY_BOTH,
     BY_CODE,
     BY_EXPRESSION,
@@ -389,5 +390,10 @@ CHANGES = [
         "find by the team and the number",
         {"users": f"{IN_TEAM}, {BY_BOTH}", **TEAMS},
         {"users": f"{IN_TEAM}, {BY_BOTH.replace('age', 'id')}", **TEAMS},
+    ),
+    Change(
+        "allow no more than a hundred",
+        {"users": f"{KEY}, {BETWEEN.format(200)}"},
+        {"users": f"{KEY}, {BETWEEN.format(100)}"},
     ),
 ]

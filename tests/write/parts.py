@@ -61,3 +61,8 @@ IN_TEAM = f"{KEY}, {OF_TEAM.format('')}, sa.Column('age', sa.Integer)"
 BY_BOTH = "sa.Index('ix_both', 'team_id', 'age')"
 COUNTED = "sa.Column('id', sa.Integer, sa.Identity(), primary_key=True)"
 YES = "sa.Column('is_old', sa.Boolean(name='is_old', create_constraint=True))"
+# PostgreSQL takes it otherwise when it is told its own words for it.
+BETWEEN = (
+    "sa.Column('size', sa.Integer),"
+    " sa.CheckConstraint('size BETWEEN 0 AND {} AND id > 0', name='size')"
+)
