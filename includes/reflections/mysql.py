@@ -137,6 +137,15 @@ def advice(thing: Thing, wanted: str, _: Dialect) -> str:
             f' `op.add_column("{thing.table}", sa.Column("{thing.name}", sa.{kind}(),'
             " primary_key=True), inline_primary_key=True)`. And downgrade() drops it with the column alone"
         )
-    if thing.kind != "table" or not wanted:
+    if thing.kind != "table":
         return ""
-    return f'Say `op.execute("ALTER TABLE {thing.name} {wanted}")`'
+    alter = f"ALTER TABLE {thing.name}"
+    found = re.search(r"COLLATE ((\w+?)_\w+)$", wanted)
+    characters = f"{found[2]} COLLATE {found[1]}" if found else "DEFAULT"
+    # A comment is written.
+    rest = re.sub(r"COMMENT='([^']|'')*'|COLLATE \w+$", "", wanted).strip()
+    return (
+        (f'Say `op.execute("{alter} {rest}")`. ' if rest else "")
+        + "If its characters are to be others, with those of its columns:"
+        f' `op.execute("{alter} CONVERT TO CHARACTER SET {characters}")`'
+    )

@@ -79,6 +79,7 @@ op.create_table(
     sa.Column("mood", sa.dialects.postgresql.ENUM(name="mood", create_type=False)),
     sa.Column("tags", sa.ARRAY(sa.Text)),
     sa.Column("document", sa.dialects.postgresql.JSONB),
+    sa.CheckConstraint("id > 0 AND id BETWEEN 0 AND 9", name="few"),
 )
 op.create_index("ix_tags", "things", ["tags"], postgresql_using="gin")
 op.create_index("ix_few", "things", ["id"], postgresql_where=sa.text("mood = 'good'"))

@@ -141,3 +141,22 @@ def test_a_url_that_says_mysql(lab: Lab, write: Write) -> None:
         assert target.db("upgrade").code == 0
         ended = target.db("check")
         assert ended.code == 0, ended.output
+
+
+@pytest.mark.parametrize("database", ["mysql", "mariadb"], indirect=True)
+def test_other_characters(lab: Lab, write: Write) -> None:
+    """And a comment that only this database is to have."""
+    column, given = columns(name="sa.String(50)"), "{0}_charset='{1}', {0}_comment='{2}'"
+    with lab.fresh() as target:
+        write(column | {"given": given.format(lab.database, "latin1", "all")})
+        revision(target, "create users")
+        ended = target.db("check")
+        assert ended.code == 0, ended.output
+        write(column | {"given": given.format(lab.database, "utf8mb4", "some")})
+        before = versions(lab)
+        ended, text = revision(target, "name users in any language")
+        [advice] = re.findall(r"`(op\.execute.*?)`", ended.output)
+        [path] = versions(lab) - before
+        path.write_text(re.sub(r"(def upgrade\(\).*\n)", rf"\1    {advice}\n", text))
+        ended = target.db("check")
+        assert ended.code == 0, ended.output

@@ -1,7 +1,7 @@
 """What Alembic compares, and how it writes down what it found."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from alembic.operations import MigrateOperation, ops
 from alembic.runtime.migration import MigrationContext
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
-from sqlalchemy import Column, Dialect, TypeDecorator
+from sqlalchemy import Column, Dialect, MetaData, TypeDecorator
 from sqlalchemy.types import NullType, TypeEngine
 
 from . import history, server_defaults
@@ -101,6 +101,12 @@ def leave_out_info(operations: Sequence[MigrateOperation]) -> None:
     for each in operations:
         if isinstance(each, ops.CreateTableOp):
             each.info = {}
+
+
+def find_comments(tables: Iterable[MetaData], dialect: Dialect) -> None:
+    """Alembic passes over `mysql_comment` and `mariadb_comment`, and would take them away again."""
+    for table in (table for each in tables for table in each.tables.values()):
+        table.comment = table.comment or table.dialect_kwargs.get(f"{dialect.name}_comment")
 
 
 def leave_computed_alone(

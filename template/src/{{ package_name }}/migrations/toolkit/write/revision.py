@@ -80,6 +80,7 @@ def run(scratch: URL, options: Options, asked: Options) -> None:
     ):
         connection.execution_options(read_only=False)
         checks.refuse_nameless(tables, connection.dialect)
+        autogenerate.find_comments(tables, connection.dialect)
         _migrate(connection, options)
         chosen = {*server.schemas_of_models(tables), *other_schemas(connection)}
         comparison = kind(made_from_models(scratch, tables, connection))
