@@ -40,7 +40,8 @@ def test_command(launched: tuple[Project, Launcher], tmp_path: Path) -> None:
         return ended.output + ended.errors
 
     outside = lint("--since", "main", code=2)
-    assert "`git init`" in outside and "not a git repository" in outside
+    assert "`git init`" in outside
+    assert "not a git repository" in outside
     project.run("git", "init", "--initial-branch", "main")
     # When there was no service yet.
     project.run(*COMMIT, "--allow-empty")
