@@ -29,6 +29,7 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("note", sa.String(length=size), server_default=None))
     op.execute(f"UPDATE users SET note = {size!r:>4}" " || 'x'")
 '''
+IMPORTS = "import sqlalchemy as sa\nfrom alembic import op\n"
 # Made by Python 3.11; 3.12 and 3.13 agree.
 DIGEST = "632af71048c8afef9a46b4f8c1d504ac62d6c15748841b38bbb821c35b4df7bc"
 SAME = {
@@ -41,12 +42,15 @@ SAME = {
     "commas": ("server_default=None)", "server_default=None,)"),
     "lines": ("    op.add_column(", "    op.add_column(\n        "),
     "parentheses": ("size = 80", "size = (80)"),
+    "order of imports": (IMPORTS, "from alembic import op\n\nimport sqlalchemy as sa\n"),
+    "imports in one line": (IMPORTS, f"import sqlalchemy as sa, sqlalchemy as sa\n{IMPORTS}"),
 }
 OTHER = {
     "value": ("size = 80", "size = 81"),
     "name": ('"note"', '"remark"'),
     "statement": ("    op.execute", "    # op.execute"),
     "indentation": ("    op.execute", "    if size:\n        op.execute"),
+    "import": (IMPORTS, f"{IMPORTS}from alembic import context\n"),
     "revision": ('"f00d"', '"beef"'),
 }
 

@@ -127,6 +127,24 @@ def test_edited_after_it_was_applied(two: Lab) -> None:
         status(target, "edited")
 
 
+#: Of `two`'s r2, as release 0.8.0 made it.
+BEFORE = "1018b5722a0fb2d08a9b5eaa964e4e7c9905b75f25847afa936583d0ed1eefba"
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_imports_may_be_put_in_order(two: Lab) -> None:
+    file = two.project.package / "migrations" / "versions" / "r2.py"
+    with two.fresh() as target:
+        target.upgrade()
+        text = file.read_text()
+        first, second = "import time\n", "from pathlib import Path\n"
+        file.write_text(text.replace(f"{first}{second}", f"{second}{first}"))
+        status(target, "current")
+        file.write_text(text)
+        target.execute(f"UPDATE alembic_history SET digest = '{BEFORE}' WHERE revision = 'r2'")
+        status(target, "current")
+
+
 def test_an_old_release_on_a_new_database(two: Lab) -> None:
     with two.fresh() as target:
         target.upgrade(RELEASE="2.0")

@@ -191,7 +191,7 @@ def test_nobody_notices(four: Lab) -> None:
         succeed(before.db("squash"))
         assert '"state": "current"' in succeed(before.db("status", "--json"))
         refuses(behind.db("upgrade"), "it was squashed into r5")
-        assert 'replaces = {\n    "r1": "' in versions(four)["r5"]
+        assert 'replaces = {\n    "r1": [\n' in versions(four)["r5"]
         # What another server may have otherwise.
         assert "mysql_engine" not in versions(four)["r5"].replace("mariadb", "mysql")
         # What PostgreSQL 14 does not know.

@@ -6,9 +6,10 @@ import hashlib
 import os
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionMap
+from alembic.util import to_tuple
 from sqlalchemy.schema import CreateTable
 
 from ... import DISTRIBUTION
@@ -131,13 +133,18 @@ def edited(connection: sa.Connection, script: ScriptDirectory) -> tuple[str, ...
     return tuple(
         found.revision
         for found in reversed(list(script.walk_revisions()))
-        if found.revision in run and run[found.revision].digest not in digests(found)
+        if (row := run.get(found.revision))
+        # The others take as long again.
+        and row.digest != digest(found)
+        and row.digest not in digests(found)
     )
 
 
-def digests(script: Script) -> set[str | None]:
-    """Of the file, and of the one that it has taken the place of."""
-    return {digest(script), getattr(script.module, "replaces", {}).get(script.revision)}
+def digests(script: Script) -> set[str]:
+    """Of the file, also as releases up to 0.8.0 made it, and of the one that it has taken the place of."""
+    replaced = getattr(script.module, "replaces", {}).get(script.revision)
+    before = digest_of(Path(script.path).read_bytes(), imports_count=True)
+    return {digest(script), before, *to_tuple(replaced, default=())}
 
 
 def last_of_each(connection: sa.Connection) -> dict[str, sa.Row[Any]]:
@@ -152,6 +159,8 @@ def all_rows(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
     return connection.execute(sa.select(HISTORY).order_by(HISTORY.c.id)).all()
 
 
+#: What is done with the imports of a file.
+Arrange = Callable[[list[Any]], Iterable[Any]]
 _DIGESTS: WeakKeyDictionary[Script, str] = WeakKeyDictionary()
 
 
@@ -162,28 +171,51 @@ def digest(script: Script) -> str:
     return _DIGESTS[script]
 
 
-def digest_of(source: str | bytes) -> str:
+def digest_of(source: str | bytes, *, imports_count: bool = False) -> str:
     """Of what it does: format, comments, its place in the history, `loses` and `risks` do not count.
 
     Neither the text nor its tokens would do, which a formatter changes, nor `ast.dump`, which is
     another one in each Python.
     """
-    tree = ast.parse(source)
-    return hashlib.sha256(repr(_shape(tree)).encode()).hexdigest()
+    shape = _shape(ast.parse(source), list if imports_count else _singly)
+    return hashlib.sha256(repr(shape).encode()).hexdigest()
 
 
 #: What a migration says of itself, and does not do.
 DECLARATIONS = {"down_revision", "branch_labels", "depends_on", "loses", "replaces", "risks"}
 
 
-def _shape(node: Any) -> Any:
+def _singly(nodes: Iterable[Any]) -> Iterator[Any]:
+    """Those in a row are sorted, split, joined and said once, as a formatter may do it."""
+    for are_imports, row in groupby(nodes, _is_import):
+        if not are_imports:
+            yield from row
+            continue
+        single = {repr(_shape(each, list)): each for node in row for each in _names(node)}
+        yield from (single[key] for key in sorted(single))
+
+
+def _is_import(node: Any) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def _names(node: ast.Import | ast.ImportFrom) -> Iterator[ast.stmt]:
+    for name in node.names:
+        if isinstance(node, ast.Import):
+            yield ast.Import([name])
+        else:
+            yield ast.ImportFrom(node.module, [name], node.level)
+
+
+def _shape(node: Any, imports: Arrange) -> Any:
     if isinstance(node, list):
-        return [
-            _shape(item) for item in node if not is_docstring(item) and not _is_declaration(item)
-        ]
+        counted = [each for each in node if not is_docstring(each) and not _is_declaration(each)]
+        return [_shape(each, imports) for each in imports(counted)]
     if not isinstance(node, ast.AST):
         return node
-    fields = [(name, _shape(value)) for name, value in ast.iter_fields(node) if value is not None]
+    fields = [
+        (name, _shape(value, imports)) for name, value in ast.iter_fields(node) if value is not None
+    ]
     return type(node).__name__, [field for field in fields if field[1] != []]
 
 

@@ -3,7 +3,7 @@
 It keeps the id of the last one: a database that is there or beyond has nothing to do.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.util import cache_from_source
@@ -15,14 +15,14 @@ from textwrap import wrap
 from alembic import command
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
-from alembic.util import CommandError
+from alembic.util import CommandError, to_tuple
 from sqlalchemy import URL
 
 from .... import DISTRIBUTION, driver
 from ..config import alembic_config
 from ..connection import connect, look
 from ..git import Git
-from ..history import digest
+from ..history import digests
 from ..refusal import RefusedError
 from ..review.recording import recorded
 from ..rows.fill import all_tables, has_rows
@@ -218,12 +218,18 @@ def _write(folder: Path, old: Old, made: Creation) -> Path:
 
 
 def _replaces(old: Sequence[Script]) -> str:
-    digests: dict[str, str] = {}
+    found: dict[str, str | Collection[str]] = {}
     for each in old:
-        digests |= getattr(each.module, "replaces", {})
-        digests[each.revision] = digest(each)
-    lines = "".join(f'    "{revision}": "{found}",\n' for revision, found in digests.items())
+        found |= getattr(each.module, "replaces", {})
+        found[each.revision] = digests(each)
+    lines = "".join(
+        f'    "{revision}": [{_quoted(known)}\n    ],\n' for revision, known in found.items()
+    )
     return (
         "# These were squashed into this one: what databases that have run them know of the files.\n"
         f"replaces = {{\n{lines}}}"
     )
+
+
+def _quoted(digests: str | Collection[str]) -> str:
+    return "".join(f'\n        "{each}",' for each in sorted(to_tuple(digests)))
