@@ -90,9 +90,9 @@ def _let_others_pass(why: str, step: Step | None, patience: Patience, deadline: 
     pause = PAUSE * patience.lock_timeout
     if time.monotonic() + pause > deadline:
         raise CommandError(
-            f"{what} did not get its locks in {patience.wait:g} s, because of {why}."
-            " Run the command again when that has ended, or give it more time"
-            " (--lock-wait, MIGRATION_LOCK_WAIT)."
+            f"{what} did not get its locks, because of {why}. It would be tried again in"
+            f" {pause:g} s, and may wait no longer than {patience.wait:g} s in all. Run the command"
+            " again when that has ended, or give it more time (--lock-wait, MIGRATION_LOCK_WAIT)."
         )
     logger.warning(
         "%s had to wait longer than %g s, because of %s. It lets others pass, and is tried again"
