@@ -32,7 +32,8 @@ class History(RevisionMap):
             names = [title(each) for each in found if isinstance(each, Script)]
             raise RefusedError(
                 f"{len(names)} migrations are the last, {' and '.join(names)}. Nothing was done:"
-                f" {' or '.join(ways_to_one_head())}."
+                f" {' or '.join(ways_to_one_head())}, or `{DISTRIBUTION} db upgrade heads` applies"
+                " all, if they are to stay apart."
             ) from None
 
 
