@@ -214,6 +214,28 @@ def test_with_no_table_in_the_default_schema(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_tables_of_models_in_another_schema(lab: Lab) -> None:
+    lab.write("r1", 'op.create_table("bills", sa.Column("id", sa.Integer), schema="billing")')
+    env = lab.project.package / "migrations" / "env.py"
+    text = env.read_text()
+    bills = (
+        'sa.Table("bills", sa.MetaData(), sa.Column("id", sa.Integer), schema="billing").metadata'
+    )
+    try:
+        env.write_text(f"import sqlalchemy as sa\n{text.replace('=load_models', f'={bills}')}")
+        with lab.fresh() as target:
+            target.execute("CREATE SCHEMA billing")
+            target.execute("CREATE TABLE billing.theirs (id integer)")
+            target.execute("CREATE TABLE billing.bills (id integer)")
+            said = failure(target.db("upgrade"))
+            assert "at no migration, and has tables already: billing.bills. Nothing" in said
+            target.execute("DROP TABLE billing.bills")
+            target.upgrade()
+    finally:
+        env.write_text(text)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_an_extension_that_the_migrations_need(lab: Lab) -> None:
     """And that an administrator has made."""
     lab.write("r1", f"{CREATE}\nop.execute('ALTER TABLE users ADD name citext')")

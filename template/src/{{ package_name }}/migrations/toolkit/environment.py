@@ -11,7 +11,7 @@ from typing import Any
 from alembic import context
 from alembic.command import history
 from alembic.script import write_hooks
-from alembic.util import CommandError
+from alembic.util import CommandError, to_list
 from sqlalchemy import URL, Connection, MetaData
 
 from ...config import Settings
@@ -147,9 +147,10 @@ def _change(url: URL, options: Options, settings: Settings) -> None:
         if migrate.has_nothing_to_do(connection, plan):
             logger.info("Nothing to do: the database is at %s.", plan.place)
             return
+        options = _with_tables(options)
+        migrate.refuse_unmanaged(connection, plan, to_list(options["target_metadata"]))
         connection.rollback()
         connection.execution_options(read_only=False)
-        options = _with_tables(options)
         with server.turn(connection, wait=patience.wait, script=plan.script) as migrating:
             ours = _with_ours(options, recorder, plan.applied)
             context.configure(connection=migrating, fn=plan, **ours)

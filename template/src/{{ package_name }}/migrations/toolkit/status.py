@@ -114,12 +114,15 @@ def skipped(
     return tuple(each for each in reversed(lineage) if each not in applied)
 
 
-def unmanaged_tables(connection: sa.Connection) -> tuple[str, ...]:
+def unmanaged_tables(connection: sa.Connection, models: Iterable[sa.Table] = ()) -> tuple[str, ...]:
     """The tables of a database that is at no revision, unless all migrations were undone.
 
-    In this order: another process may run the first migration meanwhile.
+    Of other schemas, which others may use, those that models have. In this order: another process
+    may run the first migration meanwhile.
     """
-    tables = sorted(set(definitions.tables(connection)) - history.OWN_TABLES)
+    has_table = sa.inspect(connection).has_table
+    elsewhere = [each.fullname for each in models if has_table(each.name, schema=each.schema)]
+    tables = sorted({*definitions.tables(connection), *elsewhere} - history.OWN_TABLES)
     if tables and server.has_begun(connection):
         return ()
     if tables and sa.inspect(connection).has_table(history.HISTORY.name):

@@ -11,7 +11,7 @@ from alembic import context
 from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError, to_tuple
-from sqlalchemy import Connection
+from sqlalchemy import Connection, MetaData
 
 from .... import DISTRIBUTION
 from ....driver import TRANSACTIONAL_DDL
@@ -282,7 +282,6 @@ def shown(heads: Iterable[str]) -> str:
 def has_nothing_to_do(connection: Connection, plan: Plan) -> bool:
     """The place alone does not tell: a migration that was begun may have changed what is there."""
     if not plan.is_empty:
-        _refuse_unmanaged(connection, plan)
         return False
     revision = server.unfinished(connection)
     if revision is None:
@@ -299,13 +298,14 @@ def has_nothing_to_do(connection: Connection, plan: Plan) -> bool:
     )
 
 
-def _refuse_unmanaged(connection: Connection, plan: Plan) -> None:
+def refuse_unmanaged(connection: Connection, plan: Plan, models: Iterable[MetaData]) -> None:
     """Before anything is changed: the first migration would only say that a table is there."""
     if not plan.is_upgrade or plan.place != "base":
         return
     if invocation.ignores_other_tables(context.config):
         return
-    if tables := unmanaged_tables(connection):
+    elsewhere = (each for known in models for each in known.tables.values() if each.schema)
+    if tables := unmanaged_tables(connection, elsewhere):
         raise CommandError(
             f"The database is at no migration, and has tables already: {listed(tables)}. Nothing"
             f" was changed. If they are this service's, run `{DISTRIBUTION} db baseline`, which finds"
