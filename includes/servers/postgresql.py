@@ -94,6 +94,7 @@ def turn(connection: Connection, *, wait: float, script: str | None) -> Iterator
     transaction that holds the lock is a SET: a query would keep its snapshot.
     """
     deadline = time.monotonic() + wait
+    _let_idle(connection)
     _wait(lambda: _lock_holder(connection), deadline)
     newer = (connection.dialect.server_version_info or ()) >= (17,)
     connection.exec_driver_sql(
@@ -103,9 +104,20 @@ def turn(connection: Connection, *, wait: float, script: str | None) -> Iterator
     with connect(connection.engine) as migrating:
         # A process that was killed has lost its lock, and may have left a statement behind.
         with _second_connection():
+            _let_idle(migrating)
             _wait(lambda: _other_migration(migrating), deadline)
         migrating.info["wait"] = wait
         yield migrating
+
+
+def _let_idle(connection: Connection) -> None:
+    """Between two attempts, and while it waits for its turn, a session does nothing.
+
+    A pooler would give it to another client.
+    """
+    with connection.begin():
+        if not _is_pooled(connection):
+            connection.exec_driver_sql("SET idle_session_timeout = 0")
 
 
 @contextmanager
@@ -131,7 +143,8 @@ def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | Non
     connection = cast(Connection, context.connection)
     setting = (
         f"SET LOCAL lock_timeout = {_milliseconds(lock_timeout)};"
-        f"SET LOCAL application_name = '{NAME}';{MARK}"
+        f"SET LOCAL application_name = '{NAME}';{MARK};"
+        "SET LOCAL idle_in_transaction_session_timeout = 0"
     )
 
     @event.listens_for(connection.engine, "begin")
@@ -139,8 +152,17 @@ def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | Non
         if not _is_autocommit(connection):
             connection.exec_driver_sql(setting)
 
-    connection.info["setting"] = setting
-    connection.info["lock_timeout"] = lock_timeout
+    @event.listens_for(connection.engine, "before_cursor_execute", retval=True)
+    def limit(
+        other: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any
+    ) -> tuple[str, Any]:
+        if other is not connection and _is_autocommit(other):
+            other.info.update(limits)
+            statement = _limited(other, statement)
+        return statement, parameters
+
+    limits = {"setting": setting, "lock_timeout": lock_timeout, "wait": connection.info["wait"]}
+    connection.info.update(limits)
     with connection.begin():
         # Apart from the first migration, which then has changed nothing when it begins.
         context.impl.version_table_impl(

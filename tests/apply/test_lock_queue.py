@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from .lab import ON_SERVERS, Lab, Target, restricted
+from .lab import ON_SERVERS, PATIENCE, Lab, Target, restricted
 from .traffic import traffic, transaction
 
 pytestmark = pytest.mark.slow
@@ -271,12 +271,16 @@ op.execute("UPDATE accounts SET amount = 6")
 with op.get_bind().engine.begin() as connection:
     connection.execute(sa.text("UPDATE accounts SET amount = 7"))
 """
+IN_AUTOCOMMIT = ANOTHER.replace(
+    "engine.begin()", 'engine.execution_options(isolation_level="AUTOCOMMIT").connect()'
+)
 
 
 @ON_SERVERS
-def test_another_connection_of_the_migration_waits_for_it(lab: Lab) -> None:
+@pytest.mark.parametrize("upgrade", [ANOTHER, IN_AUTOCOMMIT])
+def test_another_connection_of_the_migration_waits_for_it(lab: Lab, upgrade: str) -> None:
     """For ever, if it were let; and to try again would end in the same way."""
-    with _at_r1(lab, ANOTHER) as target:
+    with _at_r1(lab, upgrade) as target:
         ended = target.alembic("upgrade", "head", MIGRATION_LOCK_TIMEOUT="0.4")
         assert ended.code != 0
         assert "UPDATE accounts SET amount = 7" in ended.output
@@ -316,6 +320,23 @@ def test_a_block_behind_a_pooler(pooled: Lab) -> None:
         assert "Migration r2 did not get its locks, because" in ended.output
         target.upgrade()
         assert target.query("SELECT currency FROM accounts") == [(None,)]
+
+
+@ON_POSTGRESQL
+def test_the_server_ends_sessions_that_do_nothing(lab: Lab) -> None:
+    """Not those that work, pause, or wait for their turn."""
+    lock = "SET idle_in_transaction_session_timeout = 0; LOCK TABLE accounts IN SHARE MODE"
+    with _at_r1(lab, f"time.sleep(0.6){ALTER}") as target:
+        for setting in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
+            target.execute(f"ALTER DATABASE {target.name} SET {setting} = '300ms'")
+        with transaction(target.url, lock):
+            job = target.job(
+                "upgrade", "head", variables={"MIGRATION_LOCK_TIMEOUT": "0.1"}, at_once=2
+            )
+            both = target.lab.launcher.start(job)
+            time.sleep(3)
+        for ended in both.result(PATIENCE):
+            assert ended.code == 0, ended.output
 
 
 @ON_POSTGRESQL
