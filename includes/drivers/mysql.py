@@ -65,6 +65,8 @@ SET_UP = (
 )
 #: In seconds: replicas that start together may keep a server busy.
 MIGRATION_PATIENCE = 10
+# Between two attempts, and while it waits for its turn, a session does nothing.
+SET_UP_MIGRATION = f"{SET_UP}, wait_timeout = 2147483"
 #: How a script begins that migrates: who runs it may have another session.
 SCRIPT = f"SET NAMES utf8mb4;\n\n{SET_UP};"
 
@@ -155,6 +157,10 @@ def set_up(connection: Any, _: Any) -> None:
     run(connection, SET_UP)
 
 
+def set_up_migration(connection: Any, _: Any) -> None:
+    run(connection, SET_UP_MIGRATION)
+
+
 def set_up_read_only(connection: Any, _: Any) -> None:
     run(connection, SET_UP, "SET SESSION TRANSACTION READ ONLY")
 
@@ -214,7 +220,7 @@ def create_migration_engine(url: URL, **options: Any) -> Engine:
     options |= {"use_insertmanyvalues": False}
     engine = create_engine(url, **options)
     require_kind(engine)
-    event.listen(engine, "connect", set_up, insert=True)
+    event.listen(engine, "connect", set_up_migration, insert=True)
     event.listen(engine, "connect", let_take_long, insert=True)
     event.listen(engine, "begin", see_what_is_new)
     event.listen(engine, "do_execute", describe)

@@ -33,6 +33,13 @@ GALERA = (
     " with. Nothing was done: "
 )
 
+WITHOUT_TRANSACTIONS = """
+    SELECT table_name, engine FROM information_schema.tables
+    WHERE table_schema = DATABASE()
+        AND table_name IN ('alembic_version', 'alembic_history', 'alembic_journal')
+        AND engine NOT IN (SELECT engine FROM information_schema.engines WHERE transactions = 'YES')
+"""
+
 
 @contextmanager
 def turn(connection: Connection, *, wait: float, script: str | None) -> Iterator[Connection]:
@@ -45,6 +52,7 @@ def turn(connection: Connection, *, wait: float, script: str | None) -> Iterator
     with connection.begin():
         if _is_in_cluster(connection):
             raise _refusal(script)
+        _refuse_without_transactions(connection)
     deadline, told = time.monotonic() + wait, False
     while not _take_lock(connection, script):
         with connection.begin():
@@ -81,6 +89,8 @@ def prepare(context: MigrationContext, *, lock_timeout: float, resume: str | Non
     connection = _connection(context)
     seconds = max(1, round(lock_timeout))
     limits = f"SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}"
+    if context.purge:
+        limits += ", sql_safe_updates = 0"  # Alembic deletes without a condition.
     event.listen(connection.engine, "connect", lambda driver, _: run(driver, limits))
     with connection.begin():
         connection.exec_driver_sql(limits)
@@ -154,6 +164,16 @@ def _is_in_cluster(connection: Connection) -> bool:
     """Of Galera, whatever the node's sessions replicate."""
     row = connection.exec_driver_sql("SHOW GLOBAL STATUS LIKE 'wsrep_connected'").one_or_none()
     return row is not None and row[1] == "ON"
+
+
+def _refuse_without_transactions(connection: Connection) -> None:
+    if row := connection.exec_driver_sql(WITHOUT_TRANSACTIONS).first():
+        table, engine = row
+        raise CommandError(
+            f"The table {table} is kept by {engine}, which has no transactions, so that an upgrade that"
+            f" fails would be half-applied. Nothing was done: run `ALTER TABLE {table} ENGINE=InnoDB`,"
+            " then the command again."
+        )
 
 
 def _refusal(script: str | None) -> CommandError:

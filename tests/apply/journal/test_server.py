@@ -87,7 +87,7 @@ def test_what_a_killed_server_left_of_a_trigger_is_removed(workshop: Workshop) -
 @pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=True)
 def test_a_server_of_other_defaults(lab: Lab) -> None:
     """A migration meets what such a server refuses, and what the toolkit keeps is kept nevertheless."""
-    lab.write("r1", make("t"), 'op.execute("DROP TABLE t")')
+    lab.write("r1", make("t") + "time.sleep(1.5)", 'op.execute("DROP TABLE t")')
     lab.write("r2", make("u") + 'op.execute("UPDATE t SET v = 2")')
     with _server(lab.database) as server:
         target = Target(lab, server.create_database("service"))
@@ -95,6 +95,7 @@ def test_a_server_of_other_defaults(lab: Lab) -> None:
             "sql_safe_updates = 1",
             "default_storage_engine = MyISAM",
             "completion_type = 1",
+            "wait_timeout = 1",
         ):
             target.execute(f"SET GLOBAL {other}")
         said = failure(target.db("upgrade"))
@@ -102,6 +103,12 @@ def test_a_server_of_other_defaults(lab: Lab) -> None:
         assert "column. What it did up to and with `CREATE TABLE u" in said
         assert target.query(ENGINES) == [("InnoDB",)]
         assert target.db("stamp", "r2").code == 0
+        assert target.db("stamp", "--purge", "r2").code == 0
+        target.execute("ALTER TABLE alembic_version ENGINE = MyISAM")
+        assert "run `ALTER TABLE alembic_version ENGINE=InnoDB`, then" in failure(
+            target.db("downgrade", "-1")
+        )
+        target.execute("ALTER TABLE alembic_version ENGINE = InnoDB")
         assert target.db("downgrade", "base", "--lose", "t").code == 0
         assert target.tables() == {"alembic_history", "alembic_journal", "alembic_version", "u"}
 
