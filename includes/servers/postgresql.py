@@ -116,7 +116,8 @@ def _let_idle(connection: Connection) -> None:
     A pooler would give it to another client.
     """
     with connection.begin():
-        if not _is_pooled(connection):
+        session = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+        if session == _driver(connection).info.backend_pid:
             connection.exec_driver_sql("SET idle_session_timeout = 0")
 
 
