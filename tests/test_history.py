@@ -32,6 +32,22 @@ def upgrade() -> None:
 IMPORTS = "import sqlalchemy as sa\nfrom alembic import op\n"
 # Made by Python 3.11; 3.12 and 3.13 agree.
 DIGEST = "632af71048c8afef9a46b4f8c1d504ac62d6c15748841b38bbb821c35b4df7bc"
+# In the order that ruff has for them, and their digest as releases up to 0.8.0 made it.
+IN_ORDER = """import os
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import text
+from sqlalchemy import types as kinds
+from sqlalchemy.dialects import postgresql
+
+from ..words import WORDS, Word, words
+"""
+IN_ORDER_DIGEST = "0a7bf273c6de0ea6740c3d096c39114a8cd67a2de702a4a40d9124cb5da1802e"
 SAME = {
     "text": ("Add a note", "Add a remark"),
     "docstring": ('"""Add it."""', '"""Really."""'),
@@ -58,6 +74,9 @@ OTHER = {
 def test_digest(render: Render, tmp_path: Path) -> None:
     changes = {"as-it-is": ("", "")} | SAME | OTHER
     files = [write(tmp_path / name, *change) for name, change in changes.items()]
+    changes["in-order"] = ("", "")
+    files.append(str(tmp_path / "in-order"))
+    (tmp_path / "in-order").write_text(IN_ORDER)
     project = render().install()
     code = (
         f"import sys; from {project.answers['package_name']}.migrations.toolkit.history import"
@@ -67,6 +86,7 @@ def test_digest(render: Render, tmp_path: Path) -> None:
         zip(changes, project.run("python", "-c", code, *files).stdout.split(), strict=True)
     )
     assert digests.pop("as-it-is") == DIGEST
+    assert digests.pop("in-order") == IN_ORDER_DIGEST
     assert {name for name, digest in digests.items() if digest == DIGEST} == set(SAME)
 
 

@@ -5,11 +5,13 @@ import getpass
 import hashlib
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from importlib.metadata import version
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -160,7 +162,8 @@ def all_rows(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
 
 
 #: What is done with the imports of a file.
-Arrange = Callable[[list[Any]], Iterable[Any]]
+Arrange = Callable[[Iterable[Any]], Iterable[Any]]
+Import = ast.Import | ast.ImportFrom
 _DIGESTS: WeakKeyDictionary[Script, str] = WeakKeyDictionary()
 
 
@@ -177,7 +180,7 @@ def digest_of(source: str | bytes, *, imports_count: bool = False) -> str:
     Neither the text nor its tokens would do, which a formatter changes, nor `ast.dump`, which is
     another one in each Python.
     """
-    shape = _shape(ast.parse(source), list if imports_count else _singly)
+    shape = _shape(ast.parse(source), list if imports_count else _in_order)
     return hashlib.sha256(repr(shape).encode()).hexdigest()
 
 
@@ -185,26 +188,41 @@ def digest_of(source: str | bytes, *, imports_count: bool = False) -> str:
 DECLARATIONS = {"down_revision", "branch_labels", "depends_on", "loses", "replaces", "risks"}
 
 
-def _singly(nodes: Iterable[Any]) -> Iterator[Any]:
-    """Those in a row are sorted, split, joined and said once, as a formatter may do it."""
+def _in_order(nodes: Iterable[Any]) -> Iterator[Any]:
+    """Those in a row as a formatter leaves them, so that one that it has sorted counts as it is."""
     for are_imports, row in groupby(nodes, _is_import):
-        if not are_imports:
-            yield from row
-            continue
-        single = {repr(_shape(each, list)): each for node in row for each in _names(node)}
-        yield from (single[key] for key in sorted(single))
+        arrange: Arrange = _joined if are_imports else iter
+        yield from arrange(row)
 
 
 def _is_import(node: Any) -> bool:
     return isinstance(node, ast.Import | ast.ImportFrom)
 
 
-def _names(node: ast.Import | ast.ImportFrom) -> Iterator[ast.stmt]:
-    for name in node.names:
-        if isinstance(node, ast.Import):
-            yield ast.Import([name])
-        else:
-            yield ast.ImportFrom(node.module, [name], node.level)
+def _joined(imports: Iterable[Import]) -> list[Import]:
+    """A statement for each module, and for each other name that something is given."""
+    found: dict[Any, set[tuple[str, str | None]]] = {}
+    for each in imports:
+        source = (each.module, each.level) if isinstance(each, ast.ImportFrom) else None
+        for name in each.names:
+            alone = (name.name, name.asname) if name.asname or not source else None
+            found.setdefault((source, alone), set()).add((name.name, name.asname))
+    joined: list[Import] = []
+    for (source, _), names in found.items():
+        aliases = [ast.alias(*each) for each in sorted(names, key=itemgetter(0))]
+        joined += [ast.ImportFrom(source[0], aliases, source[1]) if source else ast.Import(aliases)]
+    return sorted(joined, key=_place)
+
+
+def _place(node: Import) -> tuple[int, bool, str, str, str]:
+    """The standard library's first, then others', then the project's own."""
+    is_from, first = isinstance(node, ast.ImportFrom), node.names[0]
+    module = (node.module or "") if isinstance(node, ast.ImportFrom) else first.name
+    if isinstance(node, ast.ImportFrom) and node.level:
+        section = 3
+    else:
+        section = 1 if module.partition(".")[0] in sys.stdlib_module_names else 2
+    return section * (module != "__future__"), is_from, module, first.name, first.asname or ""
 
 
 def _shape(node: Any, imports: Arrange) -> Any:
