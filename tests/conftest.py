@@ -21,6 +21,8 @@ LONGEST = {
     "test_an_option_is_switched_off_and_on_again",
     "test_after_recopy",
     "test_a_fresh_checkout_runs_and_heals",
+    "test_two_commands_on_a_bare_machine",
+    "test_releases_are_not_skipped",
 }
 
 pytest_plugins = [
